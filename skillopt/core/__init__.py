@@ -1,0 +1,1 @@
+"""Pure values and functions: skill, edit, task, rollout, gate, schedule, splits, state."""

@@ -1,0 +1,83 @@
+"""A rollout: one attempt at a task, with a score or an error, never both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing an agent did: a message, or a tool call with its outcome.
+
+    `command` is the shell text of a command, `files` the paths changed; `exit_code` is None when unknown.
+    """
+
+    kind: Literal["message", "command", "edit", "read", "tool"]
+    text: str = ""
+    tool: str = ""
+    command: str = ""
+    files: tuple[str, ...] = ()
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """The recorded steps of one attempt, in order, and the final `answer`."""
+
+    steps: tuple[Step, ...] = ()
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """`hard` and `soft` in [0, 1]; `detail` says how it was won or lost, in words.
+
+    Raises ValueError outside the range.
+    """
+
+    hard: float
+    soft: float
+    detail: str = ""
+
+    def __post_init__(self) -> None:
+        if not (0.0 <= self.hard <= 1.0 and 0.0 <= self.soft <= 1.0):
+            raise ValueError(f"a score lies in [0, 1], got hard={self.hard} soft={self.soft}")
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutError:
+    """Why an attempt gave no score: infrastructure, never the agent's own mistake."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a rollout used, as reported by the provider; zero for a deterministic agent."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One attempt at `task_id` with the skill `skill_sha`.
+
+    Raises ValueError unless exactly one of `score` and `error` is given: an error is not a zero.
+    """
+
+    task_id: str
+    skill_sha: str
+    trajectory: Trajectory
+    score: Score | None = None
+    error: RolloutError | None = None
+    usage: Usage = Usage()
+    repeat: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.score is None) == (self.error is None):
+            raise ValueError(f"rollout of {self.task_id}: exactly one of score and error")

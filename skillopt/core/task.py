@@ -1,0 +1,55 @@
+"""A task: one checkable unit, in one split."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+
+
+class Split(StrEnum):
+    """Who may see a task: `train` everyone, `selection` only the gate, `test` nobody until the end."""
+
+    TRAIN = "train"
+    SELECTION = "selection"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One deterministic condition on a trajectory; `op` names it (see `skillopt.scoring.checks`)."""
+
+    op: str
+    arg: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One checkable unit of work.
+
+    `group` names tasks that belong together (one batch each when batches go by group); `origin` says
+    whether the task is real, recalled from the past, or a synthetic variant (train only); `episodes` are
+    the ids it came from. `context` is what the environment's own agent needs to run it: opaque to the
+    engine, never shown to an optimizer.
+    """
+
+    id: str
+    prompt: str
+    split: Split
+    checks: tuple[Check, ...] = ()
+    group: str = ""
+    origin: Literal["real", "recall", "dream"] = "real"
+    episodes: tuple[str, ...] = ()
+    context: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def content_id(*parts: Json, length: int = 12) -> str:
+    """Hex id of `parts`: the same content has the same id on every machine."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]

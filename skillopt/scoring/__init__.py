@@ -1,0 +1,1 @@
+"""Scorers: what turns a trajectory into a score."""

@@ -1,0 +1,1 @@
+"""Atomic files, and where a run's state lives."""

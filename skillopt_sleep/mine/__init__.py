@@ -1,0 +1,1 @@
+"""Sessions to recurring tasks, wants and their checks."""

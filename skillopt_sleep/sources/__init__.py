@@ -1,0 +1,1 @@
+"""One reader per client: transcript files to sessions, read-only and lenient."""
