@@ -35,8 +35,8 @@ class Task:
 
     `group` names tasks that belong together (one batch each when batches go by group); `origin` says
     whether the task is real, recalled from the past, or a synthetic variant (train only); `episodes` are
-    the ids it came from. `context` is what the environment's own agent needs to run it: opaque to the
-    engine, never shown to an optimizer.
+    the ids it came from. `context` is what the environment's own agent, scorer and optimizer need beyond the
+    prompt: opaque to the engine. An optimizer only ever receives tasks of the train split.
     """
 
     id: str
