@@ -1,0 +1,422 @@
+"""The ledger: one SQLite file that remembers sessions, splits, nights and lessons between runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+from skillopt.core.task import Split
+from skillopt.errors import StorageError
+from skillopt_sleep.ledger_columns import (
+    array_column,
+    lesson_row,
+    rejected_row,
+    session_row,
+    text_column,
+    time_column,
+    time_from_column,
+)
+from skillopt_sleep.ledger_file import LedgerFile, damaged
+from skillopt_sleep.ledger_rows import (
+    FileRecords,
+    FileState,
+    KnownLesson,
+    LedgerCounts,
+    LessonStatus,
+    Night,
+    ProjectCount,
+    RejectedLesson,
+    SessionSummary,
+    Skipped,
+)
+from skillopt_sleep.session import Driver, Session
+from skillopt_sleep.session_codec import session_from_json, session_to_json
+
+_CHOOSE_CURRENT = """
+    UPDATE sessions SET is_current = (number = (
+        SELECT number FROM sessions AS copy WHERE copy.source = ?1 AND copy.id = ?2
+        ORDER BY copy.events DESC, coalesce(copy.ended_at, copy.started_at) DESC, copy.number DESC LIMIT 1
+    )) WHERE source = ?1 AND id = ?2
+"""
+
+_PUT_REJECTED = """
+    INSERT INTO rejected_lessons (project, lesson_id, evidence_sha, text, reason, night)
+    VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET text = excluded.text, reason = excluded.reason, night = excluded.night
+"""
+
+_PUT_LESSON = """
+    INSERT INTO lessons (project, lesson_id, text, sessions, status) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET text = excluded.text, sessions = excluded.sessions, status = excluded.status
+"""
+
+_IN_SCOPE = """
+    is_current
+    AND (:projects IS NULL OR project IN (SELECT value FROM json_each(:projects)))
+    AND (:sources IS NULL OR source IN (SELECT value FROM json_each(:sources)))
+    AND (:drivers IS NULL OR driver IN (SELECT value FROM json_each(:drivers)))
+    AND (:since IS NULL OR coalesce(ended_at, started_at) >= :since)
+"""
+
+
+class Ledger:
+    """An open ledger. Every method is one transaction and raises `StorageError` when the file fails it."""
+
+    def __init__(self, file: LedgerFile) -> None:
+        self._file = file
+
+    @classmethod
+    def open(cls, path: Path) -> Ledger:
+        """The ledger at `path`, made when there is none.
+
+        A damaged, foreign or newer file raises `StorageError` and is left as it is.
+        """
+        return cls(LedgerFile(path))
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # files and sessions
+
+    def known_files(self, source: str) -> Mapping[str, FileState]:
+        """The files of one source as they were when last read, by `text_column` of their path."""
+        rows = self._file.rows(
+            "SELECT path, inode, size, mtime_ns, reader FROM files WHERE source = ?", (source,)
+        )
+        return {row[0]: FileState(int(row[1]), *row[2:]) for row in rows}
+
+    def skipped(self, source: str, paths: Sequence[str]) -> tuple[Skipped, ...]:
+        """What was not kept of these files of one source, summed by reason."""
+        rows = self._file.rows(
+            """SELECT reason.key, sum(reason.value) FROM files, json_each(files.skipped) AS reason
+               WHERE source = ? AND files.path IN (SELECT value FROM json_each(?))
+               GROUP BY reason.key ORDER BY reason.key""",
+            (source, array_column(paths)),
+        )
+        return tuple(Skipped(reason, n) for reason, n in rows)
+
+    def put_reading(
+        self,
+        source: str,
+        path: str,
+        *,
+        state: FileState,
+        sessions: Sequence[Session],
+        skipped: Sequence[Skipped] = (),
+        record_ids: Sequence[str] = (),
+    ) -> None:
+        """Store what a file holds now in place of what it held before.
+
+        A session that did not change stays consumed; one that grew is new work again. Raises ValueError when
+        a session says it comes from another file.
+        """
+        if strays := [session.path for session in sessions if session.path != path]:
+            raise ValueError(f"{path} cannot hold a session of {strays[0]}")
+        path = text_column(path)
+        with self._file.writing() as connection:
+            before = connection.execute(
+                "SELECT DISTINCT id FROM sessions WHERE source = ? AND path = ?", (source, path)
+            ).fetchall()
+            # Of two sessions with one id in the same file the longer one stays.
+            by_length = sorted(sessions, key=lambda session: len(session.events))
+            rows = [session_row(session, self._consumer(session)) for session in by_length]
+            connection.execute("DELETE FROM sessions WHERE source = ? AND path = ?", (source, path))
+            connection.execute(
+                """INSERT INTO files (source, path, inode, size, mtime_ns, reader, skipped, record_ids)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                   ON CONFLICT (source, path) DO UPDATE SET inode = excluded.inode, size = excluded.size,
+                   mtime_ns = excluded.mtime_ns, reader = excluded.reader, skipped = excluded.skipped,
+                   record_ids = excluded.record_ids""",
+                (
+                    source,
+                    path,
+                    str(state.inode),
+                    state.size,
+                    state.mtime_ns,
+                    state.reader,
+                    json.dumps({entry.reason: entry.n for entry in skipped}),
+                    json.dumps(list(record_ids)),
+                ),
+            )
+            connection.executemany(
+                """INSERT OR REPLACE INTO sessions (source, id, path, content_sha, project, branch,
+                   driver, started_at, ended_at, user_turns, tool_calls, events, skills, consumed_by, is_current, body)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)""",
+                [(source, row[0], path, *row[1:]) for row in rows],
+            )
+            touched = {row[0] for row in before} | {row[0] for row in rows}
+            connection.executemany(_CHOOSE_CURRENT, [(source, one) for one in sorted(touched)])
+
+    def record_files(self, source: str) -> tuple[FileRecords, ...]:
+        """The record ids of every known file of a source that has any, by path."""
+        rows = self._file.rows(
+            "SELECT path, record_ids FROM files WHERE source = ? AND record_ids != '[]' ORDER BY path",
+            (source,),
+        )
+        return tuple(FileRecords(path, tuple(json.loads(ids))) for path, ids in rows)
+
+    def put_drivers(self, sessions: Sequence[Session]) -> None:
+        """Store what became known later of who drove these sessions, and of what they are a copy."""
+        with self._file.writing() as connection:
+            connection.executemany(
+                "UPDATE sessions SET driver = ?, body = ? WHERE source = ? AND path = ? AND id = ?",
+                [
+                    (
+                        session.driver.value,
+                        session_to_json(session),
+                        session.source,
+                        text_column(session.path),
+                        text_column(session.id),
+                    )
+                    for session in sessions
+                ],
+            )
+
+    def sessions(
+        self,
+        projects: Sequence[str] | None = None,
+        sources: Sequence[str] | None = None,
+        *,
+        since: datetime | None = None,
+        drivers: Sequence[Driver] | None = None,
+    ) -> tuple[Session, ...]:
+        """The known sessions in scope, oldest first; None means any. One found in several files comes once:
+        the longest, then the newest. With `since`, a session without any time is out of scope."""
+        rows = self._file.rows(
+            f"SELECT body FROM sessions WHERE {_IN_SCOPE} ORDER BY started_at, source, id",  # noqa: S608 (a constant)
+            _scope(projects, sources, since, drivers),
+        )
+        return tuple(self._decoded(body) for (body,) in rows)
+
+    def summaries(
+        self,
+        projects: Sequence[str] | None = None,
+        sources: Sequence[str] | None = None,
+        *,
+        since: datetime | None = None,
+        drivers: Sequence[Driver] | None = None,
+    ) -> tuple[SessionSummary, ...]:
+        """`sessions` without their events, much cheaper."""
+        rows = self._file.rows(
+            f"""SELECT id, source, path, project, branch, started_at, ended_at, driver, user_turns,
+                tool_calls, skills, consumed_by FROM sessions WHERE {_IN_SCOPE}
+                ORDER BY started_at, source, id""",  # noqa: S608 (a constant)
+            _scope(projects, sources, since, drivers),
+        )
+        return tuple(
+            SessionSummary(
+                id=row[0],
+                source=row[1],
+                path=row[2],
+                project=row[3],
+                branch=row[4],
+                started_at=time_from_column(row[5]),
+                ended_at=time_from_column(row[6]),
+                driver=Driver(row[7]),
+                user_turns=row[8],
+                tool_calls=row[9],
+                skills=tuple(json.loads(row[10])),
+                consumed_by=row[11],
+            )
+            for row in rows
+        )
+
+    def projects(self) -> tuple[ProjectCount, ...]:
+        """Every project with a known session, the one with most human sessions first."""
+        rows = self._file.rows(
+            """SELECT project, count(*), sum(driver = 'human') AS human, max(coalesce(ended_at, started_at))
+               FROM sessions WHERE is_current AND project IS NOT NULL
+               GROUP BY project ORDER BY human DESC, project""",
+        )
+        return tuple(
+            ProjectCount(project, n, human, time_from_column(last)) for project, n, human, last in rows
+        )
+
+    def counts(self) -> LedgerCounts:
+        """How much the ledger holds."""
+        (row,) = self._file.rows(
+            """SELECT (SELECT count(*) FROM files), count(*), total(driver = 'human'),
+               total(driver = 'human' AND consumed_by IS NOT NULL), count(DISTINCT project),
+               (SELECT count(*) FROM nights)
+               FROM sessions WHERE is_current"""
+        )
+        return LedgerCounts(*(int(value) for value in row))
+
+    # splits
+
+    def assign_splits(self, project: str, splits: Mapping[str, Split]) -> None:
+        """Give sessions their split for ever. When one has another: `StorageError`, and nothing changes."""
+        with self._file.writing() as connection:
+            for session_id, split in sorted(splits.items()):
+                connection.execute(
+                    "INSERT INTO splits (session_id, project, split) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                    (text_column(session_id), text_column(project), split.value),
+                )
+                (given,) = connection.execute(
+                    "SELECT split FROM splits WHERE session_id = ?", (text_column(session_id),)
+                ).fetchone()
+                if given != split.value:
+                    raise StorageError(
+                        f"session {session_id} is in the {given} split and cannot move to {split.value}",
+                        why="a held-out session that moved would make every later score worthless",
+                        next="report this: a night must keep the splits it finds",
+                    )
+
+    def splits(self, project: str) -> Mapping[str, Split]:
+        """The split of every session of a project that has one, by session id."""
+        rows = self._file.rows(
+            """SELECT session_id, split FROM splits WHERE project = :project
+               OR session_id IN (SELECT id FROM sessions WHERE project = :project)""",
+            {"project": text_column(project)},
+        )
+        return {session_id: Split(split) for session_id, split in rows}
+
+    # nights
+
+    def begin_night(self, started_at: datetime) -> str:
+        """A free id for a night that starts now. Nothing is stored: a night is one when it has finished."""
+        base = f"night-{started_at.astimezone(UTC):%Y%m%d-%H%M%S}"
+        taken = {row[0] for row in self._file.rows("SELECT id FROM nights WHERE id GLOB ? || '*'", (base,))}
+        number = 1
+        while (night_id := base if number == 1 else f"{base}-{number}") in taken:
+            number += 1
+        return night_id
+
+    def finish_night(
+        self,
+        night: Night,
+        *,
+        consumed: Sequence[str] = (),
+        rejected: Sequence[RejectedLesson] = (),
+        lessons: Sequence[KnownLesson] = (),
+    ) -> None:
+        """Record a finished night with all it leaves behind, at once: the ids of the sessions it consumed,
+        the lessons that were turned down, the ones that were proposed."""
+        with self._file.writing() as connection:
+            connection.execute(
+                """INSERT INTO nights (id, started_at, finished_at, verdict, seconds, summary)
+                   VALUES (?, ?, ?, ?, ?, ?)""",
+                (
+                    night.id,
+                    time_column(night.started_at),
+                    time_column(night.finished_at),
+                    night.verdict,
+                    night.seconds,
+                    night.summary,
+                ),
+            )
+            connection.executemany(
+                "UPDATE sessions SET consumed_by = ? WHERE id = ? AND consumed_by IS NULL",
+                [(night.id, text_column(session_id)) for session_id in consumed],
+            )
+            connection.executemany(_PUT_REJECTED, [rejected_row(lesson) for lesson in rejected])
+            connection.executemany(_PUT_LESSON, [lesson_row(lesson) for lesson in lessons])
+
+    def nights(self) -> tuple[Night, ...]:
+        """Every finished night, oldest first."""
+        rows = self._file.rows(
+            """SELECT id, started_at, finished_at, verdict, seconds, summary FROM nights
+               ORDER BY started_at, id"""
+        )
+        return tuple(
+            Night(
+                row[0],
+                datetime.fromisoformat(row[1]),
+                datetime.fromisoformat(row[2]),
+                verdict=row[3],
+                seconds=row[4],
+                summary=row[5],
+            )
+            for row in rows
+        )
+
+    # lessons
+
+    def put_rejected(self, lessons: Sequence[RejectedLesson]) -> None:
+        """Remember lessons that were turned down outside a night."""
+        with self._file.writing() as connection:
+            connection.executemany(_PUT_REJECTED, [rejected_row(lesson) for lesson in lessons])
+
+    def rejected_lessons(self, project: str) -> tuple[RejectedLesson, ...]:
+        """Every lesson of a project that was turned down, one for each evidence it was turned down on."""
+        rows = self._file.rows(
+            """SELECT project, lesson_id, text, reason, evidence_sha, night FROM rejected_lessons
+               WHERE project = ? ORDER BY lesson_id, evidence_sha""",
+            (text_column(project),),
+        )
+        return tuple(RejectedLesson(*row) for row in rows)
+
+    def put_lessons(self, lessons: Sequence[KnownLesson]) -> None:
+        """Store lessons, each in place of what was known of it."""
+        with self._file.writing() as connection:
+            connection.executemany(_PUT_LESSON, [lesson_row(lesson) for lesson in lessons])
+
+    def lessons(self, project: str | None = None) -> tuple[KnownLesson, ...]:
+        """The lessons of one project, or of all."""
+        rows = self._file.rows(
+            """SELECT project, lesson_id, text, sessions, status FROM lessons
+               WHERE :project IS NULL OR project = :project ORDER BY project, lesson_id""",
+            {"project": None if project is None else text_column(project)},
+        )
+        return tuple(
+            KnownLesson(
+                row[0], row[1], row[2], sessions=tuple(json.loads(row[3])), status=LessonStatus(row[4])
+            )
+            for row in rows
+        )
+
+    # single values
+
+    def value(self, key: str) -> str | None:
+        """The text stored under `key`, None when there is none."""
+        rows = self._file.rows("SELECT value FROM kv WHERE key = ?", (key,))
+        return rows[0][0] if rows else None
+
+    def put_value(self, key: str, value: str) -> None:
+        """Store `value` under `key`, in place of what was there."""
+        with self._file.writing() as connection:
+            connection.execute(
+                """INSERT INTO kv (key, value) VALUES (?, ?)
+                   ON CONFLICT DO UPDATE SET value = excluded.value""",
+                (key, value),
+            )
+
+    def _consumer(self, session: Session) -> str | None:
+        """The night that consumed a session with this very content, wherever its file was then."""
+        rows = self._file.rows(
+            """SELECT consumed_by FROM sessions WHERE source = ? AND id = ? AND content_sha = ?
+               AND consumed_by IS NOT NULL LIMIT 1""",
+            (session.source, text_column(session.id), text_column(session.content_sha)),
+        )
+        return rows[0][0] if rows else None
+
+    def _decoded(self, body: str) -> Session:
+        try:
+            return session_from_json(body)
+        except (ValueError, KeyError, TypeError) as error:
+            raise damaged(self._file.path, f"a stored session cannot be read: {error}") from error
+
+
+def _scope(
+    projects: Sequence[str] | None,
+    sources: Sequence[str] | None,
+    since: datetime | None,
+    drivers: Sequence[Driver] | None,
+) -> Mapping[str, str | None]:
+    return {
+        "projects": None if projects is None else array_column(projects),
+        "sources": None if sources is None else array_column(sources),
+        "drivers": None if drivers is None else array_column(drivers),
+        "since": None if since is None else time_column(since),
+    }

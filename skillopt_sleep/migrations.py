@@ -1,0 +1,112 @@
+"""The ledger's tables, as steps from one version to the next: a step is appended, never edited."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+APPLICATION_ID = 0x534B4C50
+"""Marks a SQLite file as a ledger of ours ("SKLP")."""
+
+
+def _first_tables(connection: sqlite3.Connection) -> None:
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    for statement in (
+        """CREATE TABLE nights (
+            id TEXT PRIMARY KEY,
+            started_at TEXT NOT NULL,
+            finished_at TEXT NOT NULL,
+            verdict TEXT NOT NULL,
+            seconds REAL NOT NULL,
+            summary TEXT NOT NULL
+        )""",
+        """CREATE TABLE files (
+            source TEXT NOT NULL,
+            path TEXT NOT NULL,
+            inode TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL,
+            reader INTEGER NOT NULL,
+            skipped TEXT NOT NULL,
+            record_ids TEXT NOT NULL,
+            PRIMARY KEY (source, path)
+        )""",
+        # The columns beside the body are what lists and filters need without decoding it.
+        """CREATE TABLE sessions (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            source TEXT NOT NULL,
+            id TEXT NOT NULL,
+            path TEXT NOT NULL,
+            content_sha TEXT NOT NULL,
+            project TEXT,
+            branch TEXT,
+            driver TEXT NOT NULL,
+            started_at TEXT,
+            ended_at TEXT,
+            user_turns INTEGER NOT NULL,
+            tool_calls INTEGER NOT NULL,
+            events INTEGER NOT NULL,
+            skills TEXT NOT NULL,
+            consumed_by TEXT REFERENCES nights (id),
+            is_current INTEGER NOT NULL,
+            body TEXT NOT NULL,
+            UNIQUE (source, path, id),
+            FOREIGN KEY (source, path) REFERENCES files (source, path)
+        )""",
+        "CREATE INDEX sessions_by_id ON sessions (source, id)",
+        "CREATE INDEX sessions_by_project ON sessions (project)",
+        """CREATE TABLE splits (
+            session_id TEXT PRIMARY KEY,
+            project TEXT NOT NULL,
+            split TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        """CREATE TABLE rejected_lessons (
+            project TEXT NOT NULL,
+            lesson_id TEXT NOT NULL,
+            evidence_sha TEXT NOT NULL,
+            text TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            night TEXT,
+            PRIMARY KEY (project, lesson_id, evidence_sha)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE lessons (
+            project TEXT NOT NULL,
+            lesson_id TEXT NOT NULL,
+            text TEXT NOT NULL,
+            sessions TEXT NOT NULL,
+            status TEXT NOT NULL,
+            PRIMARY KEY (project, lesson_id)
+        ) WITHOUT ROWID""",
+        "CREATE TABLE kv (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first_tables,)
+"""`MIGRATIONS[n]` takes a ledger from version n to n + 1."""
+
+VERSION = len(MIGRATIONS)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a ledger to `VERSION` in one transaction, whoever else is doing the same.
+
+    The caller has checked that the file is ours and not newer.
+    """
+    if _version(connection) == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have migrated while this one waited for the write lock.
+        for step in MIGRATIONS[_version(connection) :]:
+            step(connection)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from skillopt.errors import StorageError
+from skillopt_sleep.ledger import Ledger
+from skillopt_sleep.ledger_rows import FileState
+from skillopt_sleep.migrations import MIGRATIONS, VERSION
+from skillopt_sleep.session import Session
+
+STATE = FileState(inode=1, size=10, mtime_ns=100, reader=1)
+
+
+def test_every_file_of_the_ledger_is_private(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        ledger.put_value("k", "v")
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+
+    assert modes == {"ledger.sqlite": 0o600, "ledger.sqlite-wal": 0o600, "ledger.sqlite-shm": 0o600}
+
+
+def test_what_was_stored_is_there_when_opened_again(
+    tmp_path: Path, make_session: Callable[..., Session]
+) -> None:
+    session = make_session("a")
+    with Ledger.open(tmp_path / "l") as ledger:
+        ledger.put_reading("claude", session.path, state=STATE, sessions=[session])
+
+    with Ledger.open(tmp_path / "l") as ledger:
+        assert ledger.sessions() == (session,)
+
+
+def _newer(path: Path) -> None:
+    Ledger.open(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+
+
+def _foreign(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE songs (name TEXT)")
+
+
+def _not_sqlite(path: Path) -> None:
+    path.write_bytes(b"not a database at all, but long enough to have a header" * 20)
+
+
+def _torn(path: Path) -> None:
+    Ledger.open(path).close()
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (_newer, "newer"),
+        (_foreign, "not a ledger"),
+        (_not_sqlite, "damaged"),
+        (_torn, "damaged"),
+        (Path.mkdir, "cannot be opened"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_and_left_alone(
+    tmp_path: Path, spoil: Callable[[Path], None], says: str
+) -> None:
+    path = tmp_path / "ledger.sqlite"
+    spoil(path)
+    before = path.read_bytes() if path.is_file() else None
+
+    with pytest.raises(StorageError, match=says) as caught:
+        Ledger.open(path)
+
+    assert caught.value.why
+    assert caught.value.next
+    assert (path.read_bytes() if path.is_file() else None) == before
+
+
+def test_a_missing_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot be opened"):
+        Ledger.open(tmp_path / "nowhere" / "ledger.sqlite")
+
+
+def test_a_damaged_body_is_told(tmp_path: Path, make_session: Callable[..., Session]) -> None:
+    session = make_session("a")
+    with Ledger.open(tmp_path / "l") as ledger:
+        ledger.put_reading("claude", session.path, state=STATE, sessions=[session])
+        with closing(sqlite3.connect(tmp_path / "l", isolation_level=None)) as other:
+            other.execute("UPDATE sessions SET body = '{}'")
+
+        with pytest.raises(StorageError, match="damaged"):
+            ledger.sessions()
+
+
+@pytest.mark.parametrize("version", range(len(MIGRATIONS)))
+def test_a_ledger_of_every_older_version_is_brought_up_to_date(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "l"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for step in MIGRATIONS[:version]:
+            step(connection)
+        connection.execute(f"PRAGMA user_version = {version}")
+
+    with Ledger.open(path) as ledger:
+        assert ledger.counts().sessions == 0
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_many_processes_may_make_the_same_ledger_at_once(tmp_path: Path) -> None:
+    program = (
+        "import sys, pathlib; from skillopt_sleep.ledger import Ledger\n"
+        "with Ledger.open(pathlib.Path(sys.argv[1])) as ledger:\n"
+        "    for n in range(50): ledger.put_value(f'{sys.argv[2]}-{n}', 'x')\n"
+    )
+    path = tmp_path / "l"
+    processes = [subprocess.Popen([sys.executable, "-c", program, path, str(n)]) for n in range(4)]
+
+    assert [process.wait() for process in processes] == [0] * 4
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM kv").fetchone() == (200,)
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
