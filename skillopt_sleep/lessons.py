@@ -1,0 +1,155 @@
+"""Lessons as a person would write them: whole clauses the user typed, changed only by fixed templates."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from skillopt_sleep.mine.cues import Cues
+from skillopt_sleep.mine.words import content, sentences, strip_ends, tokens
+
+_FEWEST_WORDS = 2
+_MOST_WORDS = 28
+_URL = re.compile(r"\w+://|www\.")
+_PATH = re.compile(r"(?:^|\s)(?:~|/|[A-Za-z]:\\)[\w.-]+[/\\]")
+_NUMBER = re.compile(r"\d")
+_PERSON = frozenset("i i'm i'd i've you your you're you've my me ich du dein dir je tu ton te yo tú te dije".split())
+_PAST = frozenset("forgot forgotten missed skipped ran used did was were vergessen oublié olvidaste olvidado".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A clause as typed, cleaned at its ends, with what speaks against it as a sentence of a skill."""
+
+    text: str
+    faults: tuple[str, ...]
+    starts_plainly: bool
+
+    @property
+    def plainness(self) -> float:
+        """Higher is plainer; only used to choose between clauses that prove equally well."""
+        words = len(self.text.split())
+        return (1.0 if self.starts_plainly else 0.0) - len(self.faults) - 0.02 * abs(words - 8)
+
+
+def clauses(said: str, cues: Cues) -> tuple[Clause, ...]:
+    """The clauses of what was said that can stand alone, whole sentences first. Negations are kept with what
+    they negate: a sentence is only cut at a comma or colon, never inside."""
+    found: dict[str, Clause] = {}
+    for sentence in sentences(said):
+        whole = strip_ends(sentence, cues)
+        pieces = [whole]
+        cuts = re.split(r"\s*[,:]\s+", whole)
+        for n in range(len(cuts) - 1, 0, -1):
+            for start in range(len(cuts) - n + 1):
+                pieces.append(strip_ends(", ".join(cuts[start : start + n]), cues))
+        for piece in pieces:
+            if (clause := _clause(piece, cues)) is not None:
+                found.setdefault(clause.text, clause)
+    return tuple(found.values())
+
+
+def _clause(piece: str, cues: Cues) -> Clause | None:
+    text = " ".join(piece.split()).strip(" ,;:")
+    words = tokens(text)
+    if not _FEWEST_WORDS <= len(words) <= _MOST_WORDS or text.endswith("?") or not content(words, cues):
+        return None
+    if _URL.search(text) or _PATH.search(text):
+        return None
+    faults = []
+    if _dangling(words, cues):
+        faults.append("a pronoun without its noun")
+    if _PERSON & set(words):
+        faults.append("speaks to one person")
+    if _PAST & set(words):
+        faults.append("tells what happened")
+    if _NUMBER.search(text):
+        faults.append("a number")
+    if cues["question"].at(words, 0):
+        faults.append("asks")
+    if cues["because"].at(words, 0) or cues["boundaries"].at(words, 0) and words[0] not in cues["standing"]:
+        faults.append("starts in the middle")
+    return Clause(_sentence(text), tuple(faults), _plain_start(words, cues))
+
+
+def _plain_start(words: Sequence[str], cues: Cues) -> bool:
+    return bool(
+        cues["verbs"].at(words, 0) or cues["edit_verbs"].at(words, 0) or cues["standing"].at(words, 0)
+        or cues["negators"].at(words, 0)
+    )  # fmt: skip
+
+
+def _dangling(words: Sequence[str], cues: Cues) -> bool:
+    """Whether a pronoun stands for something outside the clause; "this repo" names its noun."""
+    for i, word in enumerate(words):
+        if word in ("it", "them", "one", "ones", "he", "she", "they", "es", "ihn", "ça", "eso", "esto"):
+            return True
+        following = words[i + 1] if i + 1 < len(words) else ""
+        if word in ("this", "that", "these", "those", "cela") and (not following or following in cues.stop):
+            return True
+    return False
+
+
+def _sentence(text: str) -> str:
+    """Capital at the start unless a name of code stands there, one full stop at the end."""
+    first = text.split()[0]
+    plain = first.isalpha() and first.islower()
+    text = text[0].upper() + text[1:] if plain and len(first) > 1 else text
+    text = re.sub(r"[\s!.…]+$", "", text)
+    return text if text.endswith((":", "?")) else f"{text}."
+
+
+def capital_safe(text: str, programs: frozenset[str]) -> str:
+    """Undo the capital of a sentence that starts with the name of a program."""
+    first = text.split()[0].strip(".,:;")
+    if first.lower() in programs and first not in programs:
+        return text[0].lower() + text[1:]
+    return text
+
+
+def names_one_session(text: str, said: Iterable[tuple[str, str]]) -> bool:
+    """Whether the clause names something particular (code, a quoted text) that only one session has.
+
+    `said` are (session id, everything the person said and the agent did there) of the training episodes.
+    """
+    sessions: dict[str, set[str]] = {}
+    for session, words in said:
+        for token in tokens(words):
+            sessions.setdefault(token, set()).add(session)
+    particular = [t for t in tokens(text) if re.search(r"[./_=#@]|\d|\w-\w", t)]
+    return any(len(sessions.get(t, ())) < 2 for t in particular)
+
+
+def occasion_words(requests: Sequence[str], others: Sequence[str], cues: Cues, most: int = 3) -> tuple[str, ...]:
+    """Up to `most` words that tell these requests from the `others`, as people typed them; empty when no
+    words do (fewer than half of the requests found, or more others than these)."""
+    mine = [dict(zip(content(tokens(r), cues), _surfaces(r, cues), strict=True)) for r in requests]
+    theirs = [set(content(tokens(r), cues)) for r in others]
+    counts = Counter(s for bag in mine for s in bag)
+    chosen: list[str] = []
+    left = list(mine)
+    while left and len(chosen) < most:
+        best = max(
+            (s for s in counts if s not in chosen),
+            key=lambda s: (
+                sum(s in bag for bag in left) - 2 * sum(s in bag for bag in theirs) * len(mine) / (len(theirs) + 1),
+                counts[s],
+                s,
+            ),
+            default=None,
+        )
+        if best is None or sum(best in bag for bag in left) < 2:
+            break
+        chosen.append(best)
+        left = [bag for bag in left if best not in bag]
+    hits = sum(any(s in bag for s in chosen) for bag in mine)
+    false = sum(any(s in bag for s in chosen) for bag in theirs)
+    if not chosen or 2 * hits < len(mine) or false > hits:
+        return ()
+    return tuple(Counter(bag[s] for bag in mine if s in bag).most_common(1)[0][0] for s in chosen)
+
+
+def _surfaces(request: str, cues: Cues) -> list[str]:
+    return [w for w in tokens(request) if w not in cues.stop and not w.isdigit()]

@@ -1,0 +1,102 @@
+"""Function words of the languages the rule reader knows, as data (`cues.toml`)."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+Phrase = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseSet:
+    """Phrases of one or more lower-case words, looked up at a position of a token list."""
+
+    by_head: Mapping[str, tuple[Phrase, ...]]
+
+    @classmethod
+    def of(cls, phrases: Iterable[str]) -> PhraseSet:
+        """Build from phrases separated by blanks; longest first under each head."""
+        heads: dict[str, set[Phrase]] = {}
+        for phrase in phrases:
+            words = tuple(phrase.lower().split())
+            if words:
+                heads.setdefault(words[0], set()).add(words)
+        return cls({head: tuple(sorted(found, key=lambda p: (-len(p), p))) for head, found in heads.items()})
+
+    def at(self, words: Sequence[str], start: int) -> int:
+        """Number of words of the longest phrase that stands at `start`; 0 for none."""
+        if start >= len(words):
+            return 0
+        for phrase in self.by_head.get(words[start], ()):
+            if tuple(words[start : start + len(phrase)]) == phrase:
+                return len(phrase)
+        return 0
+
+    def spans(self, words: Sequence[str]) -> Iterator[tuple[int, int]]:
+        """Every (start, end) where a phrase stands, leftmost longest, without overlap."""
+        i = 0
+        while i < len(words):
+            n = self.at(words, i)
+            if n:
+                yield i, i + n
+            i += max(n, 1)
+
+    def found_in(self, words: Sequence[str]) -> bool:
+        """Whether any phrase stands anywhere."""
+        return next(self.spans(words), None) is not None
+
+    def __contains__(self, word: object) -> bool:
+        return isinstance(word, str) and (word,) in self.by_head.get(word, ())
+
+
+_SETS = (
+    "negators", "instead_of", "replaced_by", "gone", "standing", "corrective", "openers", "closers", "next_step",
+    "acks", "question", "also", "before", "after", "first", "when", "because", "pronouns", "verbs", "edit_verbs",
+    "fillers", "boundaries",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeWords:
+    """How a scope is put before a lesson in one language; `{occasion}` and `{lesson}` are filled in."""
+
+    words: str
+    command: str
+    joiner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cues:
+    """The cue phrases of every language together, and the scope templates of each."""
+
+    stop: frozenset[str]
+    stop_by_language: Mapping[str, frozenset[str]]
+    sets: Mapping[str, PhraseSet]
+    scopes: Mapping[str, ScopeWords]
+
+    def __getitem__(self, name: str) -> PhraseSet:
+        return self.sets[name]
+
+    def language_of(self, words: Iterable[str]) -> str:
+        """The language whose function words are most frequent; English when none stands out."""
+        seen = [w for w in words]
+        counts = {lang: sum(w in stop for w in seen) for lang, stop in self.stop_by_language.items()}
+        best = max(counts, key=lambda lang: (counts[lang], lang == "en"))
+        return best if counts[best] > counts["en"] else "en"
+
+
+@lru_cache(maxsize=1)
+def load_cues() -> Cues:
+    """Read the packaged table once."""
+    raw = tomllib.loads(files("skillopt_sleep.mine").joinpath("cues.toml").read_text("utf-8"))
+    stops = {lang: frozenset(table["stop"].split()) for lang, table in raw.items()}
+    return Cues(
+        stop=frozenset().union(*stops.values()),
+        stop_by_language=stops,
+        sets={name: PhraseSet.of(p for table in raw.values() for p in table[name]) for name in _SETS},
+        scopes={lang: ScopeWords(t["scope_words"], t["scope_command"], t["or"]) for lang, t in raw.items()},
+    )

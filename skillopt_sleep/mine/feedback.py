@@ -1,0 +1,129 @@
+"""Is a remark a correction? Evidence from structure first, words second; words alone never suffice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from skillopt_sleep.mine.cues import Cues
+from skillopt_sleep.mine.ops import Change, Op
+from skillopt_sleep.mine.words import parts, segments, tokens
+
+_LONGEST_ACK = 5
+_LONG_REMARK = 60
+_NEEDED = 2.5
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Words said after the agent acted, with what it did before and after them."""
+
+    text: str
+    via: str
+    interrupted: bool
+    before: tuple[Op, ...]
+    after: tuple[Op, ...]
+    change: Change
+    usual: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """The evidence for a correction: `structure` names the structural cues, `total` the sum of all."""
+
+    structure: tuple[str, ...]
+    words: tuple[str, ...]
+    total: float
+
+    @property
+    def is_correction(self) -> bool:
+        """Enough evidence in all, at least one piece of it structural."""
+        return bool(self.structure) and self.total >= _NEEDED
+
+
+def is_ack(text: str, acted: bool, cues: Cues) -> bool:
+    """Whether some words only acknowledge ("thanks", "hm ok"): short, made of such words, nothing new."""
+    words = tokens(text)
+    if not words:
+        return True
+    if len(words) > _LONGEST_ACK:
+        return False
+    rest = list(words)
+    covered = sum(end - start for start, end in cues["acks"].spans(rest))
+    others = [w for w in rest if w not in cues.stop]
+    in_acks = [w for w in others if w in cues["acks"]]
+    return covered == len(rest) or (covered > 0 and not acted and len(others) == len(in_acks))
+
+
+def spoken_names(words: Sequence[str]) -> Iterable[str]:
+    """What words may name: themselves, their parts, and two of them joined ("sign off": signoff)."""
+    for word in words:
+        yield word
+        yield from (p for p in parts(word) if len(p) > 1)
+    for a, b in zip(words, words[1:], strict=False):
+        yield a + b
+
+
+def _named(words: frozenset[str], changed: Iterable[str], cues: Cues) -> bool:
+    """Whether the words name one of the changed tokens, function words aside."""
+    for token in changed:
+        if token.lower() in words and (token.lower() not in cues.stop or token.startswith("-")):
+            return True
+        if any(p in words and p not in cues.stop and len(p) > 1 for p in parts(token)):
+            return True
+    return False
+
+
+def weigh(remark: Remark, cues: Cues) -> Weight:
+    """Add up the evidence that `remark` corrects what the agent had done."""
+    words = tokens(remark.text)
+    named = frozenset(spoken_names(words))
+    structure = dict(_structure(remark, named, cues))
+    spoken = dict(_words(remark, words, bool(structure), cues))
+    return Weight(tuple(structure), tuple(spoken), sum(structure.values()) + sum(spoken.values()))
+
+
+def _structure(remark: Remark, named: frozenset[str], cues: Cues) -> Iterable[tuple[str, float]]:
+    change = remark.change
+    acted = [op for op in remark.before if op.kind != "look"]
+    if remark.via == "rejection":
+        yield "rejected", 3.0
+    elif remark.interrupted:
+        yield "interrupted", 1.5
+    elif remark.via == "queued":
+        yield "typed while working", 0.75
+    if not acted:
+        return
+    if change.reacted is not None and _named(named, change.reacted.tokens, cues):
+        yield "names what was done", 1.0
+    if change.lost and _named(named, change.lost, cues):
+        yield "names what went", 1.0
+    if change.gained and _named(named, change.gained, cues):
+        yield "its words came true", 1.5
+    elif any(_named(named, op.tokens, cues) for op in change.added):
+        yield "its words were done", 0.75
+    if change.kin >= 0.3 and not change.is_empty:
+        yield "done again otherwise", 1.0
+    if remark.usual:
+        yield "the same change elsewhere", 1.0
+
+
+def _words(remark: Remark, words: Sequence[str], structured: bool, cues: Cues) -> Iterable[tuple[str, float]]:
+    first = segments(remark.text)[0] if words else ()
+    standing = cues["standing"].found_in(words)
+    corrective = cues["corrective"].found_in(words)
+    if standing:
+        yield "a standing instruction", 1.0
+    if corrective:
+        yield "a correcting word", 1.0
+    opens = cues["openers"].at(first, 0)
+    if opens == len(first) > 0 and first[0] in cues["corrective"]:
+        yield "starts with a no", 0.5
+    if cues["next_step"].at(first, 0) and not (standing or (corrective and structured)):
+        yield "reads like a next step", -2.0
+    if remark.text.rstrip().endswith("?") and not (remark.interrupted or remark.via == "rejection"):
+        yield "a question", -1.0
+    if cues["question"].at(words, 0) and not remark.interrupted:
+        yield "asks", -1.0
+    if len(words) > _LONG_REMARK:
+        yield "long", -1.5

@@ -1,0 +1,184 @@
+"""What an agent did, as operations that can be compared: simple commands, edited files, looks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Literal
+
+from skillopt.core.shell import simple_commands
+from skillopt_sleep.mine.words import parts
+from skillopt_sleep.session import Action
+
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=\S*$")
+_BARE = re.compile(r"[A-Za-z][\w:+-]*$")
+
+
+@dataclass(frozen=True)
+class Op:
+    """One simple command (`tokens` are its words), one edited file (`tokens` is its path), or one look."""
+
+    kind: Literal["command", "edit", "look"]
+    tokens: tuple[str, ...]
+    text: str = ""
+
+    @cached_property
+    def program(self) -> str:
+        """The program's name without its folder, `edit` or `look`."""
+        return PurePosixPath(self.tokens[0]).name if self.kind == "command" else self.kind
+
+    @cached_property
+    def key(self) -> str:
+        """The occasion: the program with the bare word after it ("git commit"), or the file's name."""
+        if self.kind != "command":
+            return f"{self.kind}:{PurePosixPath(self.tokens[0]).name}"
+        rest = self.tokens[1:]
+        return f"{self.program} {rest[0]}" if rest and _BARE.match(rest[0]) else self.program
+
+    @cached_property
+    def features(self) -> frozenset[str]:
+        """Names under which this operation recurs: program, key, bare words of its start, file name."""
+        if self.kind == "look":
+            return frozenset()
+        if self.kind == "edit":
+            name = PurePosixPath(self.tokens[0]).name
+            suffix = PurePosixPath(name).suffix
+            return frozenset({f"edit:{name}"} | ({f"edit:*{suffix}"} if suffix else set()))
+        bare = [t for t in self.tokens[1:5] if _BARE.match(t)]
+        return frozenset({self.program, self.key, *(f"{self.program} {w}" for w in bare[:2])})
+
+    @cached_property
+    def objects(self) -> frozenset[str]:
+        """Parts of its arguments that can be shared with another operation, flags left out."""
+        start = 0 if self.kind != "command" else 1
+        return frozenset(
+            p
+            for t in self.tokens[start:]
+            if not t.startswith("-")
+            for p in parts(t)
+            if len(p) > 1 and not p.isdigit()
+        )
+
+
+def ops_of(actions: Iterable[Action]) -> tuple[Op, ...]:
+    """The operations of some actions in order; immediate repeats count once."""
+    out: list[Op] = []
+    for action in actions:
+        for op in _ops(action):
+            if not out or out[-1] != op:
+                out.append(op)
+    return tuple(out)
+
+
+def command_ops(text: str) -> tuple[Op, ...]:
+    """The simple commands of a shell text; changes of folder and bare assignments are left out."""
+    out = []
+    for words in simple_commands(text):
+        while words and _ASSIGNMENT.match(words[0]):
+            words = words[1:]
+        if words and words[0] not in ("cd", "pushd", "popd"):
+            out.append(Op("command", tuple(words)))
+    return tuple(out)
+
+
+def _ops(action: Action) -> tuple[Op, ...]:
+    if action.kind == "command":
+        return command_ops(action.command)
+    if action.kind == "edit":
+        return tuple(Op("edit", (path,), action.text) for path in action.files)
+    if action.kind == "read":
+        return (Op("look", (action.tool or "read",)),)
+    return ()
+
+
+def same(a: Sequence[str], b: Sequence[str]) -> bool:
+    """Whether two token sequences are equal word by word."""
+    return tuple(a) == tuple(b)
+
+
+def kinship(a: Op, b: Op) -> float:
+    """How much `b` looks like `a` done again, in [0, 1]: the same program and word, or shared objects."""
+    if a.kind != b.kind or a.kind == "look":
+        return 0.0
+    if a.tokens == b.tokens:
+        return 1.0
+    if a.kind == "edit":
+        name_a, name_b = PurePosixPath(a.tokens[0]).name, PurePosixPath(b.tokens[0]).name
+        return 0.9 if name_a == name_b else 0.0
+    shared = a.objects & b.objects
+    smaller = min(len(a.objects), len(b.objects))
+    overlap = len(shared) / smaller if smaller else 0.0
+    if a.program == b.program:
+        if a.key == b.key:
+            return 0.6 + 0.3 * overlap
+        return 0.7 * overlap
+    program_within = a.program in b.tokens or b.program in a.tokens
+    return max(0.75 * overlap, 0.6 if program_within else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of what the agent first did: the operation reacted to and what replaced it (either may
+    be missing), the words lost and gained there, and the operations added beside it."""
+
+    reacted: Op | None
+    replaced: Op | None
+    lost: tuple[str, ...]
+    gained: tuple[str, ...]
+    added: tuple[Op, ...]
+    kin: float
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing differs."""
+        return not (self.lost or self.gained or self.added)
+
+
+def change_between(before: Sequence[Op], after: Sequence[Op], named: frozenset[str]) -> Change:
+    """Compare what was done before some words with what was done after them.
+
+    `named` are the words said: an operation they name is the one reacted to when kinship does not decide.
+    Operations that merely look (client tools) are ignored.
+    """
+    first = [op for op in before if op.kind != "look"]
+    then = [op for op in after if op.kind != "look"]
+    if not then:
+        return Change(first[-1] if first else None, None, (), (), (), 0.0)
+    pairs = sorted(
+        (
+            (_pair_weight(a, b, named), i, j)
+            for i, a in enumerate(first)
+            for j, b in enumerate(then)
+            if kinship(a, b) >= 0.3
+        ),
+        key=lambda p: (-p[0], -p[1], p[2]),
+    )
+    chosen = pairs[0] if pairs else None
+    known = set(first)
+    added = tuple(op for j, op in enumerate(then) if op not in known and (chosen is None or j != chosen[2]))
+    if chosen is None:
+        reacted = next((op for op in reversed(first) if named & _names(op)), first[-1] if first else None)
+        return Change(reacted, None, (), (), added, 0.0)
+    a, b = first[chosen[1]], then[chosen[2]]
+    return Change(a, b, _minus(a.tokens, b.tokens), _minus(b.tokens, a.tokens), added, kinship(a, b))
+
+
+def _pair_weight(a: Op, b: Op, named: frozenset[str]) -> float:
+    """Pairs that differ, and whose difference was named, come before mere repeats."""
+    if a.tokens == b.tokens and a.kind == "command":
+        return 0.2
+    lost, gained = set(_minus(a.tokens, b.tokens)), set(_minus(b.tokens, a.tokens))
+    hit = any(named & set(parts(t)) for t in lost | gained)
+    return kinship(a, b) + (1.0 if hit else 0.0)
+
+
+def _names(op: Op) -> frozenset[str]:
+    return frozenset(p for t in op.tokens for p in parts(t))
+
+
+def _minus(a: Sequence[str], b: Sequence[str]) -> tuple[str, ...]:
+    gone = set(b)
+    return tuple(t for t in a if t not in gone)

@@ -1,0 +1,191 @@
+"""What recurs across sessions: tasks (request, action, correction) and wants (what keeps being corrected)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from skillopt.core.task import content_id
+from skillopt_sleep.mine.cluster import average_linkage, cosine_view, join
+from skillopt_sleep.mine.cues import Cues
+from skillopt_sleep.mine.embed import Embedder
+from skillopt_sleep.mine.episodes import Correction, Episode
+from skillopt_sleep.mine.ops import Op
+from skillopt_sleep.mine.words import content, tokens
+
+MIN_SESSIONS = 2
+TASK_THRESHOLD = 0.34
+WANT_THRESHOLD = 0.34
+_SHAPE = re.compile(r"[^\W\d_]+|\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class RecurringTask:
+    """Episodes of different sessions of one project that ask for the same kind of work."""
+
+    id: str
+    project: str
+    intent: str
+    episodes: tuple[Episode, ...]
+
+    @property
+    def session_ids(self) -> tuple[str, ...]:
+        """The sessions it occurred in, in order of time, each once."""
+        return tuple(dict.fromkeys(e.session_id for e in self.episodes))
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Corrections of different sessions of one project that ask for the same thing."""
+
+    id: str
+    project: str
+    corrections: tuple[Correction, ...]
+
+    @property
+    def session_ids(self) -> tuple[str, ...]:
+        """The sessions it was said in, in order of time, each once."""
+        return tuple(dict.fromkeys(c.session_id for c in self.corrections))
+
+
+def lookness(episodes: Iterable[Episode]) -> dict[str, float]:
+    """For each operation key, how often something else followed it in the same stretch of work, in [0, 1].
+
+    Listing, reading and status commands come before the real one; no list of tools is needed to see it.
+    """
+    total: Counter[str] = Counter()
+    followed: Counter[str] = Counter()
+    for episode in episodes:
+        stretches = [episode.first, *(c.after for c in episode.corrections)]
+        for ops in stretches:
+            keys = [op.key for op in ops]
+            for i, key in enumerate(keys):
+                total[key] += 1
+                followed[key] += any(k != key for k in keys[i + 1 :])
+    return {key: followed[key] / (total[key] + 1.0) for key in total}
+
+
+def recurring_tasks(
+    episodes: Sequence[Episode], cues: Cues, embedder: Embedder, threshold: float = TASK_THRESHOLD
+) -> tuple[RecurringTask, ...]:
+    """Cluster the episodes of one project; only what occurs in at least two sessions is a task."""
+    if len(episodes) < MIN_SESSIONS:
+        return ()
+    looks = lookness(episodes)
+    done = [_action_bag(e, looks) for e in episodes]
+    asked = [_bag(content(tokens(e.request), cues)) for e in episodes]
+    said = [_bag(w for c in e.corrections for w in content(tokens(c.text), cues)) for e in episodes]
+    vectors = embedder.embed([e.request for e in episodes])
+    close = (vectors @ vectors.T - 0.3).clip(0.0, 1.0) / 0.7
+    similarity = join(
+        [(0.8, cosine_view(done)), (0.5, cosine_view(asked)), (0.4, cosine_view(said)), (0.5, close)]
+    )
+    out = []
+    for group in average_linkage(similarity, threshold):
+        found = tuple(sorted((episodes[i] for i in group), key=_when))
+        if len({e.session_id for e in found}) >= MIN_SESSIONS:
+            project = found[0].project
+            out.append(
+                RecurringTask(
+                    id=content_id(project, sorted(e.id for e in found)),
+                    project=project,
+                    intent=_intent(found, cues),
+                    episodes=found,
+                )
+            )
+    return tuple(out)
+
+
+def wants(
+    corrections: Sequence[Correction], cues: Cues, embedder: Embedder, threshold: float = WANT_THRESHOLD
+) -> tuple[Want, ...]:
+    """Cluster the corrections of one project by what was said, what changed, and on which action."""
+    if len(corrections) < MIN_SESSIONS:
+        return ()
+    said = [_bag(content(tokens(c.text), cues)) for c in corrections]
+    changed = [_change_bag(c) for c in corrections]
+    acted = [_acted_bag(c) for c in corrections]
+    vectors = embedder.embed([c.text for c in corrections])
+    close = (vectors @ vectors.T - 0.3).clip(0.0, 1.0) / 0.7
+    similarity = join(
+        [(0.7, cosine_view(said)), (0.6, cosine_view(changed)), (0.25, cosine_view(acted)), (0.4, close)]
+    )
+    out = []
+    for group in average_linkage(similarity, threshold):
+        found = tuple(sorted((corrections[i] for i in group), key=_when))
+        if len({c.session_id for c in found}) >= MIN_SESSIONS:
+            out.append(
+                Want(content_id(found[0].project, sorted(c.id for c in found)), found[0].project, found)
+            )
+    return tuple(out)
+
+
+def _when(item: Episode | Correction) -> tuple[bool, str, str]:
+    return (item.at is None, item.at.isoformat() if item.at else "", item.id)
+
+
+def _bag(features: Iterable[str]) -> dict[str, float]:
+    return dict.fromkeys(features, 1.0)
+
+
+def _action_bag(episode: Episode, looks: Mapping[str, float]) -> dict[str, float]:
+    """What was done, the decisive operations first: those reacted to and those that replaced them."""
+    bag: dict[str, float] = defaultdict(float)
+    decisive = [
+        op
+        for c in episode.corrections
+        for op in (c.change.reacted, c.change.replaced, *c.change.added)
+        if op is not None
+    ]
+    for op in decisive:
+        _add(bag, op, 1.0 - 0.7 * looks.get(op.key, 0.0))
+    for op in episode.first:
+        _add(bag, op, (0.35 if decisive else 1.0) * (1.0 - looks.get(op.key, 0.0)))
+    return bag
+
+
+def _add(bag: dict[str, float], op: Op, weight: float) -> None:
+    for feature in op.features:
+        bag[feature] = max(bag[feature], weight)
+
+
+def _change_bag(correction: Correction) -> dict[str, float]:
+    """What changed: words lost and gained, operations added, and the shape of what was gained."""
+    bag: dict[str, float] = {}
+    change = correction.change
+    for token in change.lost:
+        bag[f"-{token}"] = 0.7
+    for token in change.gained:
+        bag[f"+{token}"] = 1.0
+        shape = _SHAPE.sub(lambda m: "0" if m[0].isdigit() else "a", token)
+        if not token.startswith("-") and len(set(shape) - {"a", "0", ".", "/", "_", "'", '"'}) > 0:
+            bag[f"shape:{shape}"] = 0.8
+    for op in change.added:
+        for feature in op.features:
+            bag[f"added:{feature}"] = 0.7
+    return bag
+
+
+def _acted_bag(correction: Correction) -> dict[str, float]:
+    bag: dict[str, float] = {}
+    for op in (correction.change.reacted, correction.change.replaced):
+        if op is not None:
+            bag.update(dict.fromkeys(op.features, 1.0))
+    return bag
+
+
+def _intent(episodes: Sequence[Episode], cues: Cues) -> str:
+    """The request that says best what all of them ask: most shared words, then the shortest, as typed."""
+    counts = Counter(w for e in episodes for w in set(content(tokens(e.request), cues)))
+
+    def rank(episode: Episode) -> tuple[float, int, str]:
+        words = content(tokens(episode.request), cues)
+        return (
+            -sum(counts[w] for w in set(words)) / (len(words) + 1.0),
+            len(episode.request),
+            episode.request,
+        )
+
+    return " ".join(min(episodes, key=rank).request.split())[:120]

@@ -1,0 +1,115 @@
+"""What a person typed, as words: tokens, stems, clauses, and which words stand under a negation."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from skillopt_sleep.mine.cues import Cues
+
+_TOKEN = re.compile(r"[^\s,;:!?()\[\]{}\"“”«»<>…]+")
+_BREAK = re.compile(r"[,;:!?()\n“”«»…]|\.(?=\s|$)|\s[-–—]+\s|[–—]")
+_SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+|;\s*|\s[-–—]+\s|\s*—\s*")
+_QUOTES = str.maketrans({"’": "'", "‘": "'", "`": " ", "´": "'"})
+
+
+def normalise(text: str) -> str:
+    """Lower case, compatibility form, straight quotes; backticks become blanks."""
+    return unicodedata.normalize("NFKC", text).translate(_QUOTES).lower()
+
+
+def tokens(text: str) -> tuple[str, ...]:
+    """Words and code-like tokens in order, lower case, without the punctuation around them."""
+    found = (t.strip("'\"*_").rstrip(".") for t in _TOKEN.findall(normalise(text)))
+    return tuple(t for t in found if t and t.strip("-–—./'"))
+
+
+def segments(text: str) -> tuple[tuple[str, ...], ...]:
+    """The tokens between punctuation marks, empty ones left out."""
+    return tuple(found for part in _BREAK.split(normalise(text)) if (found := tokens(part)))
+
+
+def sentences(text: str) -> tuple[str, ...]:
+    """The sentences as typed, without blanks around them."""
+    return tuple(part.strip() for part in _SENTENCE.split(text) if part.strip())
+
+
+def stem(word: str) -> str:
+    """A rough stem that joins inflections in the languages of the cue table: test/tests/testing."""
+    if not word.isalpha():
+        return word
+    for suffix in ("ing", "ies", "ed", "es", "en", "s", "e"):
+        if word.endswith(suffix) and len(word) - len(suffix) >= 3:
+            word = word[: -len(suffix)]
+            break
+    if len(word) > 3 and word[-1] == word[-2]:
+        word = word[:-1]
+    return word[:7]
+
+
+def parts(token: str) -> tuple[str, ...]:
+    """The alphanumeric parts of a code-like token: `--frozen-lockfile` is frozen, lockfile."""
+    return tuple(p for p in re.split(r"[\W_]+", token.lower()) if p)
+
+
+def content(words: Sequence[str], cues: Cues) -> tuple[str, ...]:
+    """Stems of the words that carry meaning, in order."""
+    return tuple(stem(w) for w in words if w not in cues.stop and not w.isdigit())
+
+
+def signed(text: str, cues: Cues) -> dict[str, int]:
+    """Each content stem with +1, or -1 where it stands under a negation ("not npm", "npm nicht", "X instead
+    of Y"). A stem seen both ways keeps the sign it had last."""
+    return {
+        stem(word): sign
+        for words in segments(text)
+        for word, sign in zip(words, signs(words, cues), strict=True)
+        if word not in cues.stop and not word.isdigit()
+    }
+
+
+def signs(words: Sequence[str], cues: Cues) -> list[int]:
+    """The sign of each word of one segment. A negation reaches to the segment's end or to the next verb of
+    use; standing at the end it reaches back ("npm bitte nicht"), as does a word like "is gone"."""
+    out = [1] * len(words)
+    sign, i = 1, 0
+    while i < len(words):
+        n = cues["instead_of"].at(words, i) or cues["negators"].at(words, i)
+        if n:
+            rest = words[i + n :]
+            if i > 0 and all(w in cues.stop for w in rest):
+                out[:i] = [-1] * i
+                break
+            sign = -1
+            i += n
+            continue
+        if n_gone := cues["gone"].at(words, i):
+            out[:i] = [-1] * i
+            i += n_gone
+            continue
+        if sign < 0 and words[i] in cues["verbs"] and i > 1 and words[i - 1] not in cues.stop:
+            sign = 1
+        out[i] = sign
+        i += 1
+    return out
+
+
+def strip_ends(text: str, cues: Cues) -> str:
+    """The text without interjections at its start and politeness at its end; the middle as typed."""
+    changed = True
+    text = text.strip()
+    while changed:
+        changed = False
+        for match in re.finditer(r"^[\s,.:!;–—-]*([^\s,.:!;?]+(?:\s+[^\s,.:!;?]+){0,3}?)[,.:!;–—]+\s*", text):
+            if cues["openers"].at(tokens(match[1]), 0) == len(tokens(match[1])) > 0 and match.end() < len(
+                text
+            ):
+                text, changed = text[match.end() :].strip(), True
+        words = text.split()
+        for n in (4, 3, 2, 1):
+            tail = tokens(" ".join(words[-n:]))
+            if len(words) > n and tail and cues["closers"].at(tail, 0) == len(tail):
+                text, changed = " ".join(words[:-n]).rstrip(" ,.;:-–—!"), True
+                break
+    return text.strip(" ,;:-–—")

@@ -1,0 +1,219 @@
+"""Mined tasks as an environment of the engine, with the recorded agent that replays them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from skillopt.core.rollout import Score, Step, Trajectory
+from skillopt.core.skill import Skill
+from skillopt.core.task import Json, Split, Task, content_id
+from skillopt_sleep.meaning import Meaning
+from skillopt_sleep.mine.checks import Recurrence, checks_of, passes
+from skillopt_sleep.mine.cues import Cues
+from skillopt_sleep.mine.episodes import Correction, Episode
+from skillopt_sleep.mine.ops import Op
+from skillopt_sleep.mine.recur import Want
+from skillopt_sleep.rules import Vocabulary, obey, read_rules
+from skillopt_sleep.skillfile import lesson_texts
+
+REPLAYED = "replayed"
+RESTATED = "restated"
+NOT_PREEMPTED = "not pre-empted"
+UNCHANGED = "as it went"
+HARMED = "harmed"
+CONTROLS = "controls"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a mined task carries for its replay: what was asked, first done, and said about it.
+
+    `said` is empty for a control: an episode that went well and must stay as it was.
+    """
+
+    session_id: str
+    request: str
+    first: tuple[Op, ...]
+    said: str
+    strong: bool
+
+    @property
+    def is_control(self) -> bool:
+        """Whether the person had nothing to correct."""
+        return not self.said
+
+    def to_context(self) -> dict[str, Json]:
+        """As a task's context."""
+        return {
+            "session": self.session_id,
+            "request": self.request,
+            "first": [[op.kind, *op.tokens] for op in self.first],
+            "said": self.said,
+            "strong": self.strong,
+        }
+
+    @classmethod
+    def of(cls, task: Task) -> Recorded:
+        """Read a task made by `mined_tasks`. Raises KeyError or TypeError for any other task."""
+        context = task.context
+        first = context["first"]
+        if not isinstance(first, list):
+            raise TypeError(f"task {task.id} is not a recorded one")
+        return cls(
+            str(context["session"]),
+            str(context["request"]),
+            tuple(_op(row) for row in first),
+            str(context["said"]),
+            bool(context["strong"]),
+        )
+
+
+def _op(row: Json) -> Op:
+    if not isinstance(row, list) or not row:
+        raise TypeError("a recorded operation is a list of kind and words")
+    kind, *words = map(str, row)
+    if kind == "command":
+        return Op("command", tuple(words))
+    return Op("edit" if kind == "edit" else "look", tuple(words))
+
+
+def mined_tasks(
+    wants: Sequence[Want], controls: Sequence[Episode], splits: Mapping[str, Split], cues: Cues
+) -> tuple[Task, ...]:
+    """One task for each correction of a want and one for each episode that went well.
+
+    A session's split is its tasks' split; sessions without one are left out.
+    """
+    out = []
+    for want in wants:
+        recurrence = Recurrence.of(want.corrections)
+        for c in want.corrections:
+            if c.session_id in splits:
+                out.append(_corrected(want, c, recurrence, splits[c.session_id], cues))
+    for episode in controls:
+        if episode.session_id in splits and episode.first:
+            recorded = Recorded(episode.session_id, episode.request, episode.first, "", strong=False)
+            out.append(
+                Task(
+                    id=content_id(episode.id, CONTROLS),
+                    prompt=episode.request,
+                    split=splits[episode.session_id],
+                    group=CONTROLS,
+                    episodes=(episode.id,),
+                    context=recorded.to_context(),
+                )
+            )
+    return tuple(out)
+
+
+def _corrected(want: Want, c: Correction, recurrence: Recurrence, split: Split, cues: Cues) -> Task:
+    recorded = Recorded(c.session_id, c.request, c.before, c.text, c.strong)
+    return Task(
+        id=content_id(c.id, want.id),
+        prompt=c.request,
+        split=split,
+        checks=checks_of(c, recurrence, cues),
+        group=want.id,
+        episodes=(c.id,),
+        context=recorded.to_context(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MinedEnvironment:
+    """The tasks of one skill by split, scored by what their own sessions say."""
+
+    all_tasks: tuple[Task, ...]
+    meaning: Meaning
+
+    @property
+    def scorer(self) -> EvidenceScorer:
+        """See `skillopt.protocols.Environment`."""
+        return EvidenceScorer(self.meaning)
+
+    def tasks(self, split: Split) -> Sequence[Task]:
+        """The tasks of one split in their order."""
+        return tuple(t for t in self.all_tasks if t.split is split)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAgent:
+    """Starts from what the agent first did and changes it only through rules it can read in the skill.
+
+    It knows the commands of the training sessions and nothing else: no check, no later words. Lessons it
+    cannot read as a rule it keeps in mind, as messages of its trajectory.
+    """
+
+    vocabulary: Vocabulary
+    cues: Cues
+
+    @property
+    def identity(self) -> str:
+        """Names the agent and what it knows."""
+        known = sorted(" ".join(p) for p in self.vocabulary.prefixes)
+        return f"recorded-1-{content_id(list[Json](known), list[Json](sorted(self.vocabulary.files)))}"
+
+    async def run(self, task: Task, skill: Skill, *, repeat: int = 0) -> Trajectory:  # noqa: ARG002
+        """Replay one recorded episode."""
+        return self.replay(Recorded.of(task), lesson_texts(skill))
+
+    def replay(self, recorded: Recorded, lessons: Sequence[str]) -> Trajectory:
+        """The first actions of an episode with the lessons in mind."""
+        read = [(lesson, read_rules(lesson, self.vocabulary, self.cues)) for lesson in lessons]
+        rules = [rule for _, found in read for rule in found]
+        done = obey(rules, recorded.request, recorded.first, self.cues)
+        in_mind = [Step("message", text=lesson) for lesson, found in read if not found]
+        return Trajectory(tuple(in_mind) + tuple(_step(op) for op in done))
+
+
+def _step(op: Op) -> Step:
+    if op.kind == "command":
+        return Step("command", command=shlex.join(op.tokens))
+    return Step("edit", files=op.tokens) if op.kind == "edit" else Step("read", tool=op.tokens[0])
+
+
+def done_in(trajectory: Trajectory) -> tuple[Op, ...]:
+    """The operations of a replayed trajectory."""
+    out = []
+    for step in trajectory.steps:
+        if step.kind == "command":
+            out.append(Op("command", tuple(shlex.split(step.command))))
+        elif step.kind == "edit":
+            out.append(Op("edit", step.files))
+        elif step.kind == "read":
+            out.append(Op("look", (step.tool,)))
+    return tuple(out)
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceScorer:
+    """Scores a replay by the session it came from.
+
+    A corrected episode counts 1 when its checks pass (replayed), or when a lesson that no rule could be
+    read from means the same as what was said (restated); a control counts 1 when nothing changed.
+    """
+
+    meaning: Meaning
+
+    async def score(self, task: Task, trajectory: Trajectory) -> Score:
+        """See `skillopt.protocols.Scorer`."""
+        return self.judge(task, trajectory)
+
+    def judge(self, task: Task, trajectory: Trajectory) -> Score:
+        """The score, and in `detail` how it came about."""
+        recorded = Recorded.of(task)
+        done = done_in(trajectory)
+        in_mind = [step.text for step in trajectory.steps if step.kind == "message"]
+        if recorded.is_control:
+            return _score(done == recorded.first, UNCHANGED, HARMED)
+        if task.checks and all(passes(check, done) for check in task.checks):
+            return _score(True, REPLAYED, "")
+        if done == recorded.first and any(self.meaning.restates(text, recorded.said) for text in in_mind):
+            return _score(True, RESTATED, "")
+        return _score(False, "", NOT_PREEMPTED)
+
+
+def _score(won: bool, how: str, otherwise: str) -> Score:
+    return Score(1.0, 1.0, how) if won else Score(0.0, 0.0, otherwise)

@@ -1,0 +1,378 @@
+"""What the recorded agent can really read in a lesson: a few kinds of rules about commands and files.
+
+The reader never guesses. A rule names commands, flags or files that the agent has seen in this project's
+training sessions (`Vocabulary`); the whole of what is forbidden must match; a flag joins the one command it
+was said about. Whatever cannot be read this way gives no rule.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import TypeAlias
+
+from skillopt_sleep.mine.cues import Cues
+from skillopt_sleep.mine.ops import Op
+from skillopt_sleep.mine.words import content, parts, signs, stem, tokens
+
+Words = tuple[str, ...]
+_TOKEN = re.compile(r"[^\s,;:!?()\[\]{}\"“”«»<>`]+|[,;:!?()\n`“”«»—–]")
+_CODELIKE = re.compile(r"^-|[./=_@]|\d|-\w")
+_FILE = re.compile(r"^[\w./-]*[\w-]+\.[A-Za-z]\w{0,9}$")
+_REACH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The commands, flags and files an agent has met in training; nothing held out is in it."""
+
+    prefixes: frozenset[Words]
+    programs: frozenset[str]
+    files: frozenset[str]
+
+    @classmethod
+    def of(cls, ops: Iterable[Op]) -> Vocabulary:
+        """Collect from operations of training episodes."""
+        prefixes: set[Words] = set()
+        files: set[str] = set()
+        for op in ops:
+            if op.kind == "command":
+                words = (op.program, *op.tokens[1:])
+                prefixes.update(words[:n] for n in range(1, min(len(words), 6) + 1))
+            elif op.kind == "edit":
+                files.add(PurePosixPath(op.tokens[0]).name.lower())
+        return cls(frozenset(prefixes), frozenset(p[0] for p in prefixes), frozenset(files))
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """When a rule applies: at commands that start with `command`, or when any of the stems is in the
+    request or in what was done. Neither means always."""
+
+    command: Words = ()
+    stems: frozenset[str] = frozenset()
+
+    def holds(self, request_stems: frozenset[str], ops: Sequence[Op]) -> bool:
+        """Whether this episode is such an occasion."""
+        if self.command:
+            return any(_starts(op, self.command) for op in ops)
+        if self.stems:
+            done = {stem(p) for op in ops if op.kind != "look" for t in op.tokens for p in parts(t)}
+            return bool(self.stems & (request_stems | done))
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """Commands that start with the whole of `old` start with `new` instead."""
+
+    old: Words
+    new: Words
+
+    def apply(self, ops: Sequence[Op], _request: frozenset[str]) -> tuple[Op, ...]:
+        """See `Rule`."""
+        return tuple(
+            Op("command", self.new + op.tokens[len(self.old) :])
+            if _starts(op, self.old) and not _starts(op, self.new)
+            else op
+            for op in ops
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A command given whole: one that ends its start in the same word becomes it; one that has its start
+    gets its missing flags."""
+
+    command: Words
+
+    def apply(self, ops: Sequence[Op], _request: frozenset[str]) -> tuple[Op, ...]:
+        """See `Rule`."""
+        return tuple(self._rewritten(op) for op in ops)
+
+    def _rewritten(self, op: Op) -> Op:
+        if op.kind != "command" or _has(op, self.command):
+            return op
+        core = tuple(w for w in self.command if not w.startswith("-"))
+        flags = tuple(w for w in self.command if w.startswith("-"))
+        if _starts(op, core):
+            n = len(core)
+            return Op(
+                "command", op.tokens[:n] + tuple(f for f in flags if f not in op.tokens) + op.tokens[n:]
+            )
+        if flags or len(core) < 2:
+            return op
+        last = core[-1]
+        if last in op.tokens[: _REACH + 1] and op.tokens.index(last) != 0 or op.tokens[0] == last:
+            return Op("command", core + op.tokens[op.tokens.index(last) + 1 :])
+        return op
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A flag that the commands starting with `command` must have, or must not have."""
+
+    flag: str
+    command: Words
+    wanted: bool
+
+    def apply(self, ops: Sequence[Op], _request: frozenset[str]) -> tuple[Op, ...]:
+        """See `Rule`."""
+        return tuple(self._rewritten(op) for op in ops)
+
+    def _rewritten(self, op: Op) -> Op:
+        if op.kind != "command" or (self.command and not _starts(op, self.command)):
+            return op
+        if self.wanted and self.command and self.flag not in op.tokens:
+            n = len(self.command)
+            return Op("command", (*op.tokens[:n], self.flag, *op.tokens[n:]))
+        if not self.wanted and self.flag in op.tokens:
+            return Op("command", tuple(t for t in op.tokens if t != self.flag))
+        return op
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """On an occasion, also run `command` or edit `file`, before or after the rest."""
+
+    occasion: Occasion
+    command: Words = ()
+    file: str = ""
+    before: bool = False
+
+    def apply(self, ops: Sequence[Op], request: frozenset[str]) -> tuple[Op, ...]:
+        """See `Rule`."""
+        if not self.occasion.holds(request, ops) or self._done(ops):
+            return tuple(ops)
+        new = Op("command", self.command) if self.command else Op("edit", (self.file,))
+        if not self.before:
+            return (*ops, new)
+        at = next((i for i, op in enumerate(ops) if _starts(op, self.occasion.command)), 0)
+        return (*ops[:at], new, *ops[at:])
+
+    def _done(self, ops: Sequence[Op]) -> bool:
+        if self.file:
+            name = PurePosixPath(self.file).name.lower()
+            return any(op.kind == "edit" and PurePosixPath(op.tokens[0]).name.lower() == name for op in ops)
+        return any(_has(op, self.command) for op in ops)
+
+
+Rule: TypeAlias = Swap | Literal | Flag | Beside
+
+
+def obey(rules: Iterable[Rule], request: str, ops: Sequence[Op], cues: Cues) -> tuple[Op, ...]:
+    """What the agent would have done with the rules in mind: `ops` changed by each in turn."""
+    asked = frozenset(content(tokens(request), cues))
+    done = tuple(ops)
+    for rule in rules:
+        done = rule.apply(done, asked)
+    return done
+
+
+def _starts(op: Op, words: Words) -> bool:
+    if op.kind != "command" or not words or len(op.tokens) < len(words):
+        return False
+    return (op.program, *op.tokens[1 : len(words)]) == words or op.tokens[: len(words)] == words
+
+
+def _has(op: Op, words: Words) -> bool:
+    """Whether a command starts with the bare words and has all the flags."""
+    core = tuple(w for w in words if not w.startswith("-"))
+    return _starts(op, core or words[:1]) and all(w in op.tokens for w in words if w.startswith("-"))
+
+
+# ---------------------------------------------------------------- reading
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    text: str
+    sign: int
+    segment: int
+    quoted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Mention:
+    words: Words
+    sign: int
+    start: int
+    end: int
+    kind: str = field(default="command")
+
+
+def read_rules(lesson: str, vocabulary: Vocabulary, cues: Cues) -> tuple[Rule, ...]:
+    """The rules a lesson states, as far as they can be read with this vocabulary; often none."""
+    occasion, body = read_scope(lesson, vocabulary, cues)
+    words = _signed_words(body, cues)
+    lower = [w.text.lower() for w in words]
+    mentions = _mentions(words, lower, vocabulary, cues)
+    commands = [m for m in mentions if m.kind == "command"]
+    wanted = [m for m in commands if m.sign > 0]
+    unwanted = [m for m in commands if m.sign < 0]
+    flags = [m for m in mentions if m.kind == "flag"]
+    files = [m for m in mentions if m.kind == "file" and m.sign > 0]
+
+    if (ordered := _ordered(words, lower, wanted, occasion, cues)) is not None:
+        return (ordered,)
+    if wanted and unwanted:
+        new, old = _nearest(wanted, unwanted)
+        return (Swap(old.words, new.words),) if new.words != old.words else ()
+    if flags:
+        of = wanted[0].words if wanted else occasion.command
+        return tuple(
+            Flag(m.words[0], of, m.sign > 0)
+            for m in flags
+            if of or (m.sign < 0 and any(m.words[0] in p for p in vocabulary.prefixes))
+        )
+    when = occasion if occasion != Occasion() else _own_occasion(words, lower, mentions, cues)
+    if files and when != Occasion() and cues["edit_verbs"].found_in(lower):
+        return (Beside(when, file=files[0].words[0]),)
+    if wanted and when != Occasion() and cues["also"].found_in(lower):
+        return (Beside(when, command=wanted[0].words),)
+    if len(wanted) == 1 and len(wanted[0].words) > 1:
+        return (Literal(wanted[0].words),)
+    return ()
+
+
+def scoped(occasion: Sequence[str], lesson: str, *, command: bool, cues: Cues) -> str:
+    """Put a scope before a lesson in the lesson's language, by a fixed template."""
+    template = cues.scopes[cues.language_of(tokens(lesson))]
+    named = [f"`{o}`" if command else f'"{o}"' for o in occasion]
+    listed = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} {template.joiner} {named[-1]}"
+    text = lesson[:1].lower() + lesson[1:] if lesson[:2].istitle() and len(lesson) > 1 else lesson
+    return (template.command if command else template.words).format(occasion=listed, lesson=text)
+
+
+def read_scope(lesson: str, vocabulary: Vocabulary, cues: Cues) -> tuple[Occasion, str]:
+    """The occasion that `scoped` put before a lesson, and the lesson without it."""
+    for template in cues.scopes.values():
+        for text, quote in ((template.command, "`"), (template.words, '"')):
+            head, middle = (re.escape(p) for p in text.removesuffix("{lesson}").split("{occasion}"))
+            if match := re.match(f"{head}(.+?){middle}", lesson):
+                named = re.findall(f"{quote}([^{quote}]+){quote}", match[1])
+                body = lesson[match.end() :]
+                if quote == "`":
+                    return Occasion(command=tuple(named[0].split()) if named else ()), body
+                return Occasion(stems=frozenset(s for n in named for s in content(tokens(n), cues))), body
+    return Occasion(), lesson
+
+
+def _signed_words(text: str, cues: Cues) -> list[_Word]:
+    """Tokens as typed with the sign of the negation they stand under (see `words.signed`)."""
+    out: list[_Word] = []
+    segment, quoted = 0, False
+    pieces = _TOKEN.findall(text.replace("’", "'"))
+    pieces = [p.rstrip(".") if len(p) > 1 and not p.startswith("..") else p for p in pieces]
+    ends = {i for i, p in enumerate(_TOKEN.findall(text.replace("’", "'"))) if len(p) > 1 and p.endswith(".")}
+    current: list[tuple[str, bool]] = []
+    for i, piece in enumerate([*pieces, "\n"]):
+        if piece == "`":
+            quoted = not quoted
+            continue
+        if len(piece) == 1 and piece in ",;:!?()\n“”«»—–":
+            out.extend(_sign_segment(current, segment, cues))
+            current, segment = [], segment + 1
+            continue
+        if piece.strip("'\"*"):
+            current.append((piece.strip("'\"*"), quoted))
+        if i in ends:
+            out.extend(_sign_segment(current, segment, cues))
+            current, segment = [], segment + 1
+    return out
+
+
+def _sign_segment(pieces: Sequence[tuple[str, bool]], segment: int, cues: Cues) -> list[_Word]:
+    found = signs([text.lower() for text, _ in pieces], cues)
+    return [_Word(text, sign, segment, quoted) for (text, quoted), sign in zip(pieces, found, strict=True)]
+
+
+def _mentions(
+    words: Sequence[_Word], lower: Sequence[str], vocabulary: Vocabulary, cues: Cues
+) -> list[_Mention]:
+    """Commands, flags and files named in the text, leftmost longest."""
+    out: list[_Mention] = []
+    i = 0
+    while i < len(words):
+        end = _command_end(words, lower, i, vocabulary, cues)
+        word = words[i]
+        if end > i:
+            out.append(_Mention(tuple(w.text for w in words[i:end]), word.sign, i, end))
+            i = end
+            continue
+        if word.text.startswith("-") and len(word.text) > 1:
+            out.append(_Mention((word.text,), word.sign, i, i + 1, "flag"))
+        elif _FILE.match(word.text) or word.text.lower() in vocabulary.files:
+            out.append(_Mention((word.text,), word.sign, i, i + 1, "file"))
+        i += 1
+    return out
+
+
+def _command_end(
+    words: Sequence[_Word], lower: Sequence[str], start: int, vocabulary: Vocabulary, cues: Cues
+) -> int:
+    """Where the command that starts here ends; `start` when none does. It reaches as far as commands seen
+    in training go, then over anything that looks like code: the whole of it must match later."""
+    if words[start].text not in vocabulary.programs:
+        return start
+    end = start + 1
+    here = words[start].segment
+    while end < len(words) and words[end].segment == here:
+        grown = tuple(w.text for w in words[start : end + 1])
+        if grown in vocabulary.prefixes and not (
+            lower[end] in cues["boundaries"]
+            and not words[end].quoted
+            and grown[:-1] not in vocabulary.prefixes
+        ):
+            end += 1
+        elif words[end].quoted or _CODELIKE.search(words[end].text):
+            end += 1
+        else:
+            break
+    common = lower[start] in cues.stop or lower[start] in cues["verbs"] or lower[start] in cues["boundaries"]
+    if common and end == start + 1 and not words[start].quoted:
+        return start
+    return end
+
+
+def _nearest(wanted: Sequence[_Mention], unwanted: Sequence[_Mention]) -> tuple[_Mention, _Mention]:
+    return min(
+        ((w, u) for w in wanted for u in unwanted),
+        key=lambda p: (abs(p[0].start - p[1].start), p[0].start),
+    )
+
+
+def _ordered(
+    words: Sequence[_Word], lower: Sequence[str], wanted: Sequence[_Mention], occasion: Occasion, cues: Cues
+) -> Rule | None:
+    """ "A before B", "A first" (on an occasion), "A after B"."""
+    for name, before in (("before", True), ("after", False)):
+        for start, end in cues[name].spans(lower):
+            anchor = next((m for m in wanted if end <= m.start <= end + 2), None)
+            act = next((m for m in wanted if m is not anchor and not start <= m.start < end), None)
+            if anchor is not None and act is not None:
+                return Beside(Occasion(command=anchor.words), command=act.words, before=before)
+            if act is not None and anchor is None and occasion.command:
+                return Beside(occasion, command=act.words, before=before)
+    if len(wanted) == 1 and occasion.command and cues["first"].found_in(lower):
+        return Beside(occasion, command=wanted[0].words, before=True)
+    return None
+
+
+def _own_occasion(
+    words: Sequence[_Word], lower: Sequence[str], mentions: Sequence[_Mention], cues: Cues
+) -> Occasion:
+    """The occasion the lesson's own words give: what follows "whenever", "when", "on" to the segment's end."""
+    taken = {i for m in mentions for i in range(m.start, m.end)}
+    for start, end in cues["when"].spans(lower):
+        tail = [
+            lower[i]
+            for i in range(end, len(lower))
+            if words[i].segment == words[start].segment and i not in taken
+        ]
+        stems = frozenset(content(tail, cues))
+        if stems:
+            return Occasion(stems=stems)
+    return Occasion()

@@ -1,0 +1,53 @@
+"""Splits by session, given once and kept for ever."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from skillopt.core.task import Split
+
+MIN_EVIDENCE = 3
+
+
+def assign_splits(
+    groups: Mapping[str, Sequence[str]], others: Sequence[str], known: Mapping[str, Split]
+) -> dict[str, Split]:
+    """Splits for every session not in `known`.
+
+    `groups` maps a want to the sessions it was said in, oldest first; `others` are the sessions that belong
+    to no want, oldest first. Of each group the newest fifth is test, of the rest a third is selection, the
+    others train; a split that would leave fewer than three sessions to train or selection gives way, test
+    first. Which sessions are selection is decided by a stable hash of their id, so neither order nor names
+    of wants matter. A session has one split for all its wants.
+    """
+    given = dict(known)
+    for _, sessions in sorted(groups.items(), key=lambda g: (len(g[1]), g[0])):
+        _assign(sessions, given, MIN_EVIDENCE)
+    _assign(others, given, 0)
+    return {session: split for session, split in given.items() if session not in known}
+
+
+def wanted_counts(n: int, floor: int = MIN_EVIDENCE) -> dict[Split, int]:
+    """How many of `n` sessions go to each split."""
+    test = max(0, min(n // 5, n - 2 * floor))
+    selection = max((n - test) // 3, min(floor, (n - test) // 2))
+    return {Split.TEST: test, Split.SELECTION: selection, Split.TRAIN: n - test - selection}
+
+
+def _assign(sessions: Sequence[str], given: dict[str, Split], floor: int) -> None:
+    counts = wanted_counts(len(sessions), floor)
+    missing = {
+        split: max(0, n - sum(given.get(s) is split for s in sessions)) for split, n in counts.items()
+    }
+    free = [s for s in sessions if s not in given]
+    newest = free[len(free) - min(missing[Split.TEST], len(free)) :]
+    for session in newest:
+        given[session] = Split.TEST
+    rest = sorted((s for s in free if s not in given), key=_stable)
+    for i, session in enumerate(rest):
+        given[session] = Split.SELECTION if i < missing[Split.SELECTION] else Split.TRAIN
+
+
+def _stable(session_id: str) -> str:
+    return hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()
