@@ -1,0 +1,1 @@
+"""The packaged proof and demo: a simulated developer, written as real transcripts."""
