@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-from skillopt.core.edit import Candidate, Edit, Patch
-from skillopt.core.gate import Evaluation, GateDecision
+from skillopt.core.edit import Candidate, Patch
+from skillopt.core.edit import RejectedEdit as RejectedEdit
+from skillopt.core.gate import Evaluate as Evaluate
+from skillopt.core.gate import GateDecision
 from skillopt.core.rollout import Rollout, Score, Trajectory
 from skillopt.core.skill import Skill
 from skillopt.core.task import Split, Task
@@ -22,17 +24,9 @@ class TrainRollout:
 
     def __post_init__(self) -> None:
         if self.task.split is not Split.TRAIN:
-            raise ValueError(f"task {self.task.id} is held out ({self.task.split}); an optimizer must not see it")
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedEdit:
-    """An edit the gate turned down, with the scores that spoke against it."""
-
-    edit: Edit
-    reason: str
-    current: float | None
-    candidate: float | None
+            raise ValueError(
+                f"task {self.task.id} is held out ({self.task.split}); an optimizer must not see it"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +81,6 @@ class Optimizer(Protocol):
     async def select(self, patch: Patch, context: OptimizerContext, *, budget: int) -> Patch: ...
 
     def update(self, skill: Skill, patch: Patch) -> Candidate: ...
-
-
-Evaluate: TypeAlias = Callable[[Skill], Awaitable[Evaluation]]
-"""Scores a skill on the selection split; the same skill is never paid for twice."""
 
 
 class Gate(Protocol):
