@@ -1,0 +1,327 @@
+"""Adopting proposals: the only way a live skill file changes, all chosen files in one transaction."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from skillopt.core.task import content_id
+from skillopt.errors import RefusedError, SkillOptError
+from skillopt_sleep.disk import Disk
+from skillopt_sleep.home import StateHome
+from skillopt_sleep.journal import (
+    FileChange,
+    LinkChange,
+    Plan,
+    Recovered,
+    StateChange,
+    commit,
+    read_live,
+    recover,
+)
+from skillopt_sleep.proposal import PROPOSAL_SCHEMA, Link, Proposal, TargetFile, file_sha, proposal_id
+from skillopt_sleep.receipt import RECEIPT_SCHEMA, Receipt, Refusal, receipts
+from skillopt_sleep.records import to_bytes
+from skillopt_sleep.safety import screen_lessons
+from skillopt_sleep.skillfile import read_occasions, render_existing, render_managed
+from skillopt_sleep.stage import NEW_FILE, PROPOSAL_FILE, delivery_lock, proposals_for, staged_bytes, waiting
+from skillopt_sleep.targets import confine, confine_link
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A proposal a person chose; with `lessons`, only those of it."""
+
+    proposal: Proposal
+    lessons: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptResult:
+    """What one adopt command did; `recovered` is what it first had to finish."""
+
+    receipts: tuple[Receipt, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    recovered: tuple[Recovered, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Adopter:
+    """Who adopts and under which rules: findings `allow`ed by name, the user's home (skill roots of the user
+    lie there), and a name for the receipt."""
+
+    user_home: Path
+    allow: frozenset[str] = frozenset()
+    by: str = "cli"
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    proposal: Proposal
+    real: Path
+    before: bytes | None
+    mode: int | None
+    after: bytes
+    lessons: tuple[str, ...]
+    links: tuple[Link, ...]
+    folders: tuple[Path, ...]
+    rest: tuple[Proposal, bytes] | None
+
+
+def choose(
+    open_proposals: Sequence[Proposal],
+    *,
+    ids: Iterable[str] = (),
+    skill: str | None = None,
+    lessons: Iterable[str] = (),
+    everything: bool = False,
+) -> tuple[tuple[Choice, ...], tuple[Refusal, ...]]:
+    """Which proposals a command means, and the ids that name none (or several).
+
+    `ids` and `lessons` may be unique beginnings. `lessons` narrow what the others chose, and alone they
+    choose the proposals that hold them.
+    """
+    refused: list[Refusal] = []
+    chosen: dict[str, Proposal] = {}
+    for prefix in ids:
+        found = [p for p in open_proposals if prefix and p.id.startswith(prefix)]
+        if len(found) == 1:
+            chosen[found[0].id] = found[0]
+        else:
+            refused.append(
+                Refusal(prefix, "no proposal has this id" if not found else "several ids begin so")
+            )
+    if skill is not None:
+        found = [p for p in open_proposals if p.skill == skill]
+        chosen.update((p.id, p) for p in found)
+        if not found:
+            refused.append(Refusal(skill, "no proposal waits for a skill of this name"))
+    wanted = tuple(lessons)
+    if everything or (wanted and not chosen and not refused):
+        chosen.update((p.id, p) for p in open_proposals)
+    if not wanted:
+        return tuple(Choice(p) for p in chosen.values()), tuple(refused)
+    picked: dict[str, list[str]] = {}
+    for prefix in wanted:
+        hits = [
+            (p.id, x.id) for p in chosen.values() for x in p.lessons if prefix and x.id.startswith(prefix)
+        ]
+        if len(hits) == 1:
+            picked.setdefault(hits[0][0], []).append(hits[0][1])
+        else:
+            refused.append(
+                Refusal(prefix, "no lesson has this id" if not hits else "several lessons begin so")
+            )
+    return tuple(Choice(chosen[p], tuple(ids)) for p, ids in picked.items()), tuple(refused)
+
+
+def adopt(
+    home: StateHome, choices: Iterable[Choice], adopter: Adopter, *, now: datetime, disk: Disk | None = None
+) -> AdoptResult:
+    """Write the chosen proposals to their live files, all that are not refused in one transaction.
+
+    A refused one stays staged: its live file changed since the night, a finding is not allowed by name, its
+    place is no skill folder, or it no longer waits. Raises LockHeldError, StorageError when a write fails
+    (every live file is then as it was), RefusedError when a file changed in the very moment of writing.
+    """
+    disk = disk or Disk()
+    with delivery_lock(home):
+        recovered = recover(home.path, disk)
+        still_open = {proposal.id: proposal for proposal in waiting(home)}
+        prepared: list[_Prepared] = []
+        refused: list[Refusal] = []
+        taken: dict[str, str] = {}
+        for choice in choices:
+            name = choice.proposal.id
+            try:
+                if still_open.get(name) != choice.proposal:
+                    raise RefusedError("It no longer waits: it was adopted, discarded or replaced meanwhile.")
+                each = _prepare(home, choice, adopter)
+                for place in (str(each.real), *(link.path for link in each.links)):
+                    if taken.setdefault(place, name) != name:
+                        raise RefusedError(f"{taken[place]} changes {place} too; adopt this one afterwards.")
+                prepared.append(each)
+            except (SkillOptError, OSError) as error:
+                refused.append(Refusal(name, _reason(error)))
+        written = _write(home, prepared, adopter, now, disk) if prepared else ()
+    return AdoptResult(written, tuple(refused), recovered)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _prepare(home: StateHome, choice: Choice, adopter: Adopter) -> _Prepared:
+    proposal = choice.proposal
+    project = Path(proposal.project) if proposal.project else None
+    _check_findings(choice, adopter)
+    real = confine(Path(proposal.target.path), project=project, home=adopter.user_home)
+    before = read_live(real)
+    if (None if before is None else file_sha(before)) != proposal.target.base_sha:
+        raise RefusedError(
+            "The live file changed since this was staged.",
+            next="The next night proposes it again for the new text; `skillopt-sleep diff` shows both.",
+        )
+    _check_writable(real, before is not None)
+    links = tuple(link for link in proposal.links if project is not None and _is_missing(link, project))
+    after, rest = _content(home, choice, before)
+    return _Prepared(
+        proposal=proposal,
+        real=real,
+        before=before,
+        mode=None if before is None else stat.S_IMODE(real.lstat().st_mode),
+        after=after,
+        lessons=choice.lessons if choice.lessons is not None else tuple(x.id for x in proposal.lessons),
+        links=links,
+        folders=_missing_folders([real.parent, *(Path(link.path).parent for link in links)]),
+        rest=rest,
+    )
+
+
+def _check_findings(choice: Choice, adopter: Adopter) -> None:
+    findings = choice.proposal.findings
+    if choice.lessons is not None:
+        kept = [lesson for lesson in choice.proposal.lessons if lesson.id in choice.lessons]
+        names = {finding.name for finding in screen_lessons(kept)}
+        # What only a comparison with held-out words can find cannot be looked for again.
+        findings = tuple(finding for finding in findings if finding.name in names | {"echo"})
+    blocking = [finding for finding in findings if finding.name not in adopter.allow]
+    if blocking:
+        told = "; ".join(f"it {finding.what} ({finding.name}: {finding.where})" for finding in blocking)
+        allow = " ".join(f"--allow {finding.name}" for finding in blocking)
+        raise RefusedError(f"A safety finding blocks it: {told}.", next=f"To adopt it all the same: {allow}.")
+
+
+def _check_writable(real: Path, exists: bool) -> None:
+    # The mode is asked beside the system, which lets the superuser write anything.
+    if exists and not (os.access(real, os.W_OK) and real.stat().st_mode & stat.S_IWUSR):
+        raise RefusedError("The live file is read-only.", next=f"Make {real} writable, then adopt again.")
+    nearest = next(folder for folder in real.parents if folder.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK) and nearest.stat().st_mode & stat.S_IWUSR):
+        raise RefusedError(f"The folder {nearest} is read-only.", next="Make it writable, then adopt again.")
+
+
+def _is_missing(link: Link, project: Path) -> bool:
+    confine_link(link, project=project)
+    path = Path(link.path)
+    if not os.path.lexists(path):
+        return True
+    if not path.is_symlink() or str(path.readlink()) != link.target:
+        raise RefusedError(f"{path} should become a link, but something is there.", next="Move it away.")
+    return False
+
+
+def _missing_folders(wanted: Iterable[Path]) -> tuple[Path, ...]:
+    missing = {each for folder in wanted for each in (folder, *folder.parents) if not each.exists()}
+    return tuple(sorted(missing, key=lambda folder: (len(folder.parts), folder)))
+
+
+def _content(
+    home: StateHome, choice: Choice, before: bytes | None
+) -> tuple[bytes, tuple[Proposal, bytes] | None]:
+    """The bytes to write, and what stays staged when only some lessons were chosen."""
+    proposal = choice.proposal
+    if choice.lessons is None or len(choice.lessons) == len(proposal.lessons):
+        return staged_bytes(home, proposal), None
+    after = _render(proposal, choice.lessons, before)
+    others = tuple(lesson for lesson in proposal.lessons if lesson.id not in choice.lessons)
+    new_bytes = _render(proposal, tuple(lesson.id for lesson in others), after)
+    base_sha, new_sha = file_sha(after), file_sha(new_bytes)
+    rest = dataclasses.replace(
+        proposal,
+        id=proposal_id(proposal.target.path, base_sha, new_sha),
+        target=TargetFile(proposal.target.path, True, base_sha, proposal.target.mode),
+        new_sha=new_sha,
+        lessons=others,
+        links=(),
+    )
+    return after, (rest, new_bytes)
+
+
+def _render(proposal: Proposal, lesson_ids: tuple[str, ...], current: bytes | None) -> bytes:
+    chosen = [lesson for lesson in proposal.lessons if lesson.id in lesson_ids]
+    if proposal.kind == "managed":
+        own = {occasion for lesson in chosen for occasion in lesson.occasions}
+        live = set(read_occasions(current)) if current is not None else set()
+        of_others = {occasion for lesson in proposal.lessons for occasion in lesson.occasions} - own - live
+        return render_managed(chosen, [o for o in proposal.occasions if o not in of_others], current)
+    if current is None:
+        raise RefusedError("The skill it changes is gone.")
+    return render_existing(chosen, current)
+
+
+def _write(
+    home: StateHome, prepared: Sequence[_Prepared], adopter: Adopter, now: datetime, disk: Disk
+) -> tuple[Receipt, ...]:
+    number = max((receipt.adoption for receipt in receipts(home)), default=0) + 1
+    blobs: dict[str, bytes] = {}
+
+    def blob(data: bytes) -> str:
+        sha = file_sha(data)
+        blobs[sha] = data
+        return sha
+
+    written = [_receipt(each, number, adopter, now) for each in prepared]
+    state: list[StateChange] = []
+    for each, receipt in zip(prepared, written, strict=True):
+        folder = f"receipts/{receipt.id}"
+        if each.before is not None:
+            state.append(StateChange(f"{folder}/before", blob(each.before)))
+        state.append(StateChange(f"{folder}/after", blob(each.after)))
+        state.append(
+            StateChange(f"{folder}/proposal.json", blob(to_bytes(each.proposal, schema=PROPOSAL_SCHEMA)))
+        )
+        state.append(StateChange(f"{folder}/receipt.json", blob(to_bytes(receipt, schema=RECEIPT_SCHEMA))))
+        older = proposals_for(home, each.proposal.target.path)
+        state.extend(StateChange(f"proposals/{old.id}", None) for old in older)
+        if each.rest is not None:
+            rest, new_bytes = each.rest
+            state.append(StateChange(f"proposals/{rest.id}/{NEW_FILE}", blob(new_bytes)))
+            record = to_bytes(rest, schema=PROPOSAL_SCHEMA)
+            state.append(StateChange(f"proposals/{rest.id}/{PROPOSAL_FILE}", blob(record)))
+    plan = Plan(
+        id=content_id("adopt", number, [receipt.id for receipt in written], length=12),
+        kind="adopt",
+        files=tuple(
+            FileChange(
+                str(p.real),
+                None if p.before is None else file_sha(p.before),
+                file_sha(p.after),
+                p.mode,
+                p.mode,
+            )
+            for p in prepared
+        ),
+        links=tuple(LinkChange(link.path, None, link.target) for p in prepared for link in p.links),
+        make_folders=tuple(str(f) for f in _missing_folders(f for p in prepared for f in p.folders)),
+        state=tuple(state),
+    )
+    commit(home.path, plan, blobs, disk)
+    return tuple(written)
+
+
+def _receipt(each: _Prepared, number: int, adopter: Adopter, now: datetime) -> Receipt:
+    before_sha = None if each.before is None else file_sha(each.before)
+    after_sha = file_sha(each.after)
+    return Receipt(
+        id=content_id("receipt", number, each.proposal.target.path, before_sha, after_sha, length=8),
+        adoption=number,
+        proposal=each.proposal.id,
+        project=each.proposal.project,
+        skill=each.proposal.skill,
+        path=each.proposal.target.path,
+        real_path=str(each.real),
+        before_sha=before_sha,
+        after_sha=after_sha,
+        before_mode=each.mode,
+        lessons=each.lessons,
+        adopted_at=now,
+        by=adopter.by,
+        links=each.links,
+        folders=tuple(str(folder) for folder in each.folders),
+    )

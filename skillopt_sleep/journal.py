@@ -1,0 +1,288 @@
+"""Several live files changed as one transaction: planned, carried out, and finished after any crash.
+
+A plan is durable, with the bytes of every file before and after, before the first live file is touched. From
+then on the transaction goes *forward*: `recover` finishes what was begun, and what is already done is seen by
+its hash. If a file meanwhile holds something else (a person edited it), nothing can be finished consistently:
+the files already changed go back to their former bytes, and the edited one is left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from skillopt.errors import RefusedError, StorageError
+from skillopt_sleep.disk import Disk
+from skillopt_sleep.proposal import file_sha
+from skillopt_sleep.records import from_bytes, to_bytes
+
+PLAN_SCHEMA = "plan/1"
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """A live file from one content to another; a hash of None means the file is not there."""
+
+    path: str
+    before_sha: str | None
+    after_sha: str | None
+    before_mode: int | None
+    after_mode: int | None
+
+    def reversed(self) -> FileChange:
+        """The change that takes this one back."""
+        return FileChange(self.path, self.after_sha, self.before_sha, self.after_mode, self.before_mode)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChange:
+    """A live symbolic link made or removed; a target of None means it is not there."""
+
+    path: str
+    before: str | None
+    after: str | None
+
+    def reversed(self) -> LinkChange:
+        """The change that takes this one back."""
+        return LinkChange(self.path, self.after, self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """A file of the state home (`path` relative to it) to write from the blob `sha`, or, with None, a folder
+    to remove."""
+
+    path: str
+    sha: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that one transaction changes; `make_folders` parents first, `remove_folders` deepest first."""
+
+    id: str
+    kind: Literal["adopt", "undo"]
+    files: tuple[FileChange, ...] = ()
+    links: tuple[LinkChange, ...] = ()
+    make_folders: tuple[str, ...] = ()
+    remove_folders: tuple[str, ...] = ()
+    state: tuple[StateChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What became of a transaction that a crash had left: `finished`, `reversed`, or `never_begun`.
+
+    `edited` are the files that hold neither the old nor the new bytes and were left alone.
+    """
+
+    id: str
+    outcome: Literal["finished", "reversed", "never_begun"]
+    kind: Literal["adopt", "undo"] | None = None
+    files: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+
+
+class _ConflictError(Exception):
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+def journal_dir(home: Path) -> Path:
+    """Where plans lie while they are carried out."""
+    return home / "journal"
+
+
+def is_pending(home: Path) -> bool:
+    """Whether a transaction was left unfinished."""
+    folder = journal_dir(home)
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def read_live(path: Path) -> bytes | None:
+    """The bytes of a live file, None when nothing is there. Raises RefusedError if it is no regular file."""
+    try:
+        kind = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not stat.S_ISREG(kind):
+        raise RefusedError(f"{path} is not a regular file.")
+    return path.read_bytes()
+
+
+def commit(home: Path, plan: Plan, blobs: Mapping[str, bytes], disk: Disk) -> None:
+    """Carry out `plan`, whose contents are in `blobs` by hash, wholly or not at all.
+
+    Raises RefusedError when a live file changed under way and StorageError when the system refused a write;
+    in both cases the live files are as they were.
+    """
+    folder = journal_dir(home) / plan.id
+    for sha, data in blobs.items():
+        disk.save(folder / sha, data)
+    disk.save(folder / "plan.json", to_bytes(plan, schema=PLAN_SCHEMA))
+    try:
+        _forward(plan, folder, disk)
+    except (_ConflictError, OSError) as error:
+        _back(plan, folder, disk)
+        _close(folder, disk)
+        if isinstance(error, _ConflictError):
+            raise RefusedError(
+                f"{error.path} changed while it was being written.",
+                why="Nothing was changed by this command.",
+                next="Look at the file, then run the command again.",
+            ) from error
+        raise StorageError(
+            f"A file could not be written: {error}.",
+            why="Every file is as it was before this command.",
+            next="Mend the cause, then run the command again.",
+        ) from error
+    _finish(home, plan, folder, disk)
+
+
+def recover(home: Path, disk: Disk) -> tuple[Recovered, ...]:
+    """Finish, or reverse, every transaction a crash left; the caller holds the lock.
+
+    Raises StorageError when a plan cannot be read or a write is refused; nothing is lost, run it again.
+    """
+    folder = journal_dir(home)
+    if not folder.is_dir():
+        return ()
+    return tuple(_recover_one(home, each, disk) for each in sorted(folder.iterdir()))
+
+
+def _recover_one(home: Path, folder: Path, disk: Disk) -> Recovered:
+    plan_file = folder / "plan.json"
+    if not plan_file.exists():
+        disk.drop(folder)
+        return Recovered(folder.name, "never_begun")
+    plan = from_bytes(Plan, plan_file.read_bytes(), schema=PLAN_SCHEMA, where=str(plan_file))
+    files = tuple(change.path for change in plan.files)
+    try:
+        _clear_temporaries(plan)
+        try:
+            _forward(plan, folder, disk)
+        except _ConflictError:
+            edited = _back(plan, folder, disk)
+            _close(folder, disk)
+            return Recovered(plan.id, "reversed", plan.kind, files, edited)
+        _finish(home, plan, folder, disk)
+    except OSError as error:
+        raise StorageError(
+            f"An interrupted {plan.kind} could not be finished: {error}.",
+            why=f"Its plan and backups are kept in {folder}.",
+            next="Mend the cause, then run `skillopt-sleep recover`.",
+        ) from error
+    return Recovered(plan.id, "finished", plan.kind, files)
+
+
+def _forward(plan: Plan, folder: Path, disk: Disk) -> None:
+    # Before the first write of this attempt: every file is wholly old or wholly new.
+    for change in plan.files:
+        if _sha_of(change.path) not in (change.before_sha, change.after_sha):
+            raise _ConflictError(change.path)
+    for path in plan.make_folders:
+        disk.make_folder(Path(path))
+    for link in plan.links:
+        if link.after is None:
+            _set_link(link, disk)
+    for change in plan.files:
+        _set_file(change, plan, folder, disk)
+    for link in plan.links:
+        if link.after is not None:
+            _set_link(link, disk)
+    for path in plan.remove_folders:
+        disk.remove_folder(Path(path))
+
+
+def _back(plan: Plan, folder: Path, disk: Disk) -> tuple[str, ...]:
+    """Undo what `_forward` did, in the opposite order; what somebody edited stays and is named."""
+    edited: list[str] = []
+    _clear_temporaries(plan)
+    for path in reversed(plan.remove_folders):
+        disk.make_folder(Path(path))
+    links = [link.reversed() for link in plan.links]
+    changes: list[LinkChange | FileChange] = [
+        *(link for link in links if link.after is None),
+        *(change.reversed() for change in plan.files),
+        *(link for link in links if link.after is not None),
+    ]
+    for change in changes:
+        try:
+            if isinstance(change, LinkChange):
+                _set_link(change, disk)
+            else:
+                _set_file(change, plan, folder, disk)
+        except _ConflictError:
+            edited.append(change.path)
+    for path in reversed(plan.make_folders):
+        disk.remove_folder(Path(path))
+    return tuple(edited)
+
+
+def _set_file(change: FileChange, plan: Plan, folder: Path, disk: Disk) -> None:
+    now = _sha_of(change.path)
+    if now == change.after_sha:
+        return
+    if now != change.before_sha:
+        raise _ConflictError(change.path)
+    path = Path(change.path)
+    if change.after_sha is None:
+        disk.remove(path)
+    else:
+        disk.replace(
+            path,
+            (folder / change.after_sha).read_bytes(),
+            mode=change.after_mode,
+            temp=_temp(plan, change.path),
+        )
+
+
+def _set_link(change: LinkChange, disk: Disk) -> None:
+    path = Path(change.path)
+    now = str(path.readlink()) if path.is_symlink() else ("" if os.path.lexists(path) else None)
+    if now == change.after:
+        return
+    if now != change.before:
+        raise _ConflictError(change.path)
+    if change.after is None:
+        disk.remove(path)
+    else:
+        disk.make_link(path, change.after)
+
+
+def _sha_of(path: str) -> str | None:
+    try:
+        data = read_live(Path(path))
+    except RefusedError as error:
+        raise _ConflictError(path) from error
+    return None if data is None else file_sha(data)
+
+
+def _temp(plan: Plan, path: str) -> Path:
+    """The name is derived from the plan, so that recovery finds what a crash left."""
+    return Path(path).with_name(f".{Path(path).name}.{plan.id}.tmp")
+
+
+def _clear_temporaries(plan: Plan) -> None:
+    for change in plan.files:
+        _temp(plan, change.path).unlink(missing_ok=True)
+
+
+def _finish(home: Path, plan: Plan, folder: Path, disk: Disk) -> None:
+    for change in plan.state:
+        if change.sha is None:
+            disk.drop(home / change.path)
+        else:
+            disk.save(home / change.path, (folder / change.sha).read_bytes())
+    _close(folder, disk)
+
+
+def _close(folder: Path, disk: Disk) -> None:
+    # The plan goes first: a folder without one is only waste.
+    disk.remove(folder / "plan.json")
+    disk.drop(folder)
