@@ -21,8 +21,8 @@ from skillopt_sleep.ledger_columns import (
 )
 from skillopt_sleep.ledger_file import LedgerFile, damaged
 from skillopt_sleep.ledger_rows import (
-    FileRecords,
     FileState,
+    FoundSession,
     KnownLesson,
     LedgerCounts,
     LessonStatus,
@@ -33,7 +33,7 @@ from skillopt_sleep.ledger_rows import (
     Skipped,
 )
 from skillopt_sleep.session import Driver, Session
-from skillopt_sleep.session_codec import session_from_json, session_to_json
+from skillopt_sleep.session_codec import session_from_json
 
 _CHOOSE_CURRENT = """
     UPDATE sessions SET is_current = (number = (
@@ -112,16 +112,15 @@ class Ledger:
         path: str,
         *,
         state: FileState,
-        sessions: Sequence[Session],
+        sessions: Sequence[FoundSession],
         skipped: Sequence[Skipped] = (),
-        record_ids: Sequence[str] = (),
     ) -> None:
         """Store what a file holds now in place of what it held before.
 
         A session that did not change stays consumed; one that grew is new work again. Raises ValueError when
         a session says it comes from another file.
         """
-        if strays := [session.path for session in sessions if session.path != path]:
+        if strays := [found.session.path for found in sessions if found.session.path != path]:
             raise ValueError(f"{path} cannot hold a session of {strays[0]}")
         path = text_column(path)
         with self._file.writing() as connection:
@@ -129,15 +128,14 @@ class Ledger:
                 "SELECT DISTINCT id FROM sessions WHERE source = ? AND path = ?", (source, path)
             ).fetchall()
             # Of two sessions with one id in the same file the longer one stays.
-            by_length = sorted(sessions, key=lambda session: len(session.events))
-            rows = [session_row(session, self._consumer(session)) for session in by_length]
+            by_length = sorted(sessions, key=lambda found: len(found.session.events))
+            rows = [session_row(found, self._consumer(found.session)) for found in by_length]
             connection.execute("DELETE FROM sessions WHERE source = ? AND path = ?", (source, path))
             connection.execute(
-                """INSERT INTO files (source, path, inode, size, mtime_ns, reader, skipped, record_ids)
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """INSERT INTO files (source, path, inode, size, mtime_ns, reader, skipped)
+                   VALUES (?, ?, ?, ?, ?, ?, ?)
                    ON CONFLICT (source, path) DO UPDATE SET inode = excluded.inode, size = excluded.size,
-                   mtime_ns = excluded.mtime_ns, reader = excluded.reader, skipped = excluded.skipped,
-                   record_ids = excluded.record_ids""",
+                   mtime_ns = excluded.mtime_ns, reader = excluded.reader, skipped = excluded.skipped""",
                 (
                     source,
                     path,
@@ -146,42 +144,27 @@ class Ledger:
                     state.mtime_ns,
                     state.reader,
                     json.dumps({entry.reason: entry.n for entry in skipped}),
-                    json.dumps(list(record_ids)),
                 ),
             )
             connection.executemany(
                 """INSERT OR REPLACE INTO sessions (source, id, path, content_sha, project, branch,
-                   driver, started_at, ended_at, user_turns, tool_calls, events, skills, consumed_by, is_current, body)
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)""",
+                   driver, started_at, ended_at, user_turns, tool_calls, events,
+                   skills, consumed_by, first_record, record_ids, body, is_current)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)""",
                 [(source, row[0], path, *row[1:]) for row in rows],
             )
             touched = {row[0] for row in before} | {row[0] for row in rows}
             connection.executemany(_CHOOSE_CURRENT, [(source, one) for one in sorted(touched)])
 
-    def record_files(self, source: str) -> tuple[FileRecords, ...]:
-        """The record ids of every known file of a source that has any, by path."""
+    def relatives(self, source: str, first_record: str) -> Mapping[str, tuple[str, ...]]:
+        """The record ids of the known sessions whose file begins with this record, by session id: one is the
+        source of the others."""
         rows = self._file.rows(
-            "SELECT path, record_ids FROM files WHERE source = ? AND record_ids != '[]' ORDER BY path",
-            (source,),
+            """SELECT id, record_ids FROM sessions WHERE source = ? AND first_record = ? AND is_current
+               AND first_record != ''""",
+            (source, text_column(first_record)),
         )
-        return tuple(FileRecords(path, tuple(json.loads(ids))) for path, ids in rows)
-
-    def put_drivers(self, sessions: Sequence[Session]) -> None:
-        """Store what became known later of who drove these sessions, and of what they are a copy."""
-        with self._file.writing() as connection:
-            connection.executemany(
-                "UPDATE sessions SET driver = ?, body = ? WHERE source = ? AND path = ? AND id = ?",
-                [
-                    (
-                        session.driver.value,
-                        session_to_json(session),
-                        session.source,
-                        text_column(session.path),
-                        text_column(session.id),
-                    )
-                    for session in sessions
-                ],
-            )
+        return {session_id: tuple(json.loads(ids)) for session_id, ids in rows}
 
     def sessions(
         self,

@@ -6,12 +6,25 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from skillopt_sleep.ledger_rows import KnownLesson, RejectedLesson
-from skillopt_sleep.session import Session
+from skillopt_sleep.ledger_rows import FoundSession, KnownLesson, RejectedLesson
 from skillopt_sleep.session_codec import session_to_json
 
 SessionRow = tuple[
-    str, str, str | None, str | None, str, str | None, str | None, int, int, int, str, str | None, str
+    str,
+    str,
+    str | None,
+    str | None,
+    str,
+    str | None,
+    str | None,
+    int,
+    int,
+    int,
+    str,
+    str | None,
+    str,
+    str,
+    str,
 ]
 
 
@@ -38,8 +51,9 @@ def time_from_column(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def session_row(session: Session, consumed_by: str | None) -> SessionRow:
+def session_row(found: FoundSession, consumed_by: str | None) -> SessionRow:
     """The columns of a session after its source and path: id first, body last."""
+    session = found.session
     return (
         text_column(session.id),
         text_column(session.content_sha),
@@ -53,6 +67,8 @@ def session_row(session: Session, consumed_by: str | None) -> SessionRow:
         len(session.events),
         array_column(session.skills),
         consumed_by,
+        text_column(found.first_record),
+        array_column(found.record_ids),
         session_to_json(session),
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from skillopt_sleep.session import Driver
+from skillopt_sleep.session import Driver, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,16 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
-class FileRecords:
-    """The ids of the records in one file, which a fork of it repeats."""
+class FoundSession:
+    """A session as it was found in a file.
 
-    path: str
-    record_ids: tuple[str, ...]
+    `first_record` is the client's id of the first record in that file, which every fork of it repeats, and
+    `record_ids` are those of the records that are this session's own.
+    """
+
+    session: Session
+    first_record: str = ""
+    record_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

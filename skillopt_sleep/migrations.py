@@ -28,7 +28,6 @@ def _first_tables(connection: sqlite3.Connection) -> None:
             mtime_ns INTEGER NOT NULL,
             reader INTEGER NOT NULL,
             skipped TEXT NOT NULL,
-            record_ids TEXT NOT NULL,
             PRIMARY KEY (source, path)
         )""",
         # The columns beside the body are what lists and filters need without decoding it.
@@ -49,12 +48,15 @@ def _first_tables(connection: sqlite3.Connection) -> None:
             skills TEXT NOT NULL,
             consumed_by TEXT REFERENCES nights (id),
             is_current INTEGER NOT NULL,
+            first_record TEXT NOT NULL,
+            record_ids TEXT NOT NULL,
             body TEXT NOT NULL,
             UNIQUE (source, path, id),
             FOREIGN KEY (source, path) REFERENCES files (source, path)
         )""",
         "CREATE INDEX sessions_by_id ON sessions (source, id)",
         "CREATE INDEX sessions_by_project ON sessions (project)",
+        "CREATE INDEX sessions_by_first_record ON sessions (source, first_record)",
         """CREATE TABLE splits (
             session_id TEXT PRIMARY KEY,
             project TEXT NOT NULL,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from skillopt_sleep.ledger import Ledger
-from skillopt_sleep.ledger_rows import FileState
+from skillopt_sleep.ledger_rows import FileState, FoundSession
 from skillopt_sleep.session import Driver, Session, UserTurn
 
 STATE = FileState(inode=1, size=10, mtime_ns=100, reader=1)
@@ -48,6 +48,6 @@ def put(ledger: Ledger) -> Callable[..., None]:
 
     def put_all(*sessions: Session) -> None:
         for session in sessions:
-            ledger.put_reading(session.source, session.path, state=STATE, sessions=[session])
+            ledger.put_reading(session.source, session.path, state=STATE, sessions=[FoundSession(session)])
 
     return put_all

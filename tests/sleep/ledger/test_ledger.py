@@ -10,8 +10,8 @@ from skillopt.core.task import Split
 from skillopt.errors import StorageError
 from skillopt_sleep.ledger import Ledger
 from skillopt_sleep.ledger_rows import (
-    FileRecords,
     FileState,
+    FoundSession,
     KnownLesson,
     LessonStatus,
     Night,
@@ -32,7 +32,7 @@ Put = Callable[..., None]
 def test_a_reading_replaces_what_the_file_held(ledger: Ledger, make_session: Make) -> None:
     first, second = make_session("s1", path="/t/f"), make_session("s2", path="/t/f")
     ledger.put_reading(
-        "claude", "/t/f", state=STATE, sessions=[first], skipped=[Skipped("bad_json", 2)], record_ids=["a"]
+        "claude", "/t/f", state=STATE, sessions=[FoundSession(first)], skipped=[Skipped("bad_json", 2)]
     )
     changed = replace(STATE, size=20)
 
@@ -40,16 +40,14 @@ def test_a_reading_replaces_what_the_file_held(ledger: Ledger, make_session: Mak
         "claude",
         "/t/f",
         state=changed,
-        sessions=[second],
+        sessions=[FoundSession(second)],
         skipped=[Skipped("huge", 1)],
-        record_ids=["b", "c"],
     )
 
     assert ledger.sessions() == (second,)
     assert ledger.known_files("claude") == {"/t/f": changed}
     assert ledger.known_files("codex") == {}
     assert ledger.skipped("claude", ["/t/f", "/t/other"]) == (Skipped("huge", 1),)
-    assert ledger.record_files("claude") == (FileRecords("/t/f", ("b", "c")),)
 
 
 def test_skipped_things_are_summed_over_the_files_asked_for(ledger: Ledger) -> None:
@@ -100,14 +98,16 @@ def test_the_copy_returns_when_the_chosen_file_no_longer_holds_the_session(
 def test_the_same_id_twice_in_one_file_comes_once(ledger: Ledger, make_session: Make) -> None:
     longer, shorter = make_session("s1", 3, path="/t/a"), make_session("s1", 2, path="/t/a")
 
-    ledger.put_reading("claude", "/t/a", state=STATE, sessions=[longer, shorter])
+    ledger.put_reading("claude", "/t/a", state=STATE, sessions=[FoundSession(longer), FoundSession(shorter)])
 
     assert ledger.sessions() == (longer,)
 
 
 def test_a_session_of_another_file_is_refused(ledger: Ledger, make_session: Make) -> None:
     with pytest.raises(ValueError, match="/t/a cannot hold"):
-        ledger.put_reading("claude", "/t/a", state=STATE, sessions=[make_session("s1", path="/t/b")])
+        ledger.put_reading(
+            "claude", "/t/a", state=STATE, sessions=[FoundSession(make_session("s1", path="/t/b"))]
+        )
 
 
 def test_scope_narrows_sessions_and_summaries_alike(ledger: Ledger, make_session: Make, put: Put) -> None:
@@ -149,7 +149,7 @@ def test_names_that_utf8_cannot_hold_are_kept(ledger: Ledger, make_session: Make
     odd = "/t/\udcff.jsonl"
     session = make_session("s\ud800", path=odd, project=odd, branch=odd, skills=(odd,))
 
-    ledger.put_reading("claude", odd, state=STATE, sessions=[session])
+    ledger.put_reading("claude", odd, state=STATE, sessions=[FoundSession(session)])
 
     assert ledger.sessions([odd]) == (session,)
     assert ledger.known_files("claude") == {"/t/\\udcff.jsonl": STATE}
@@ -170,14 +170,15 @@ def test_projects_are_counted_apart(ledger: Ledger, make_session: Make, put: Put
     assert (counts.sessions, counts.human, counts.projects, counts.consumed) == (5, 4, 2, 0)
 
 
-def test_drivers_found_later_are_stored(ledger: Ledger, make_session: Make, put: Put) -> None:
-    session = make_session("a")
-    put(session)
-    fork = replace(session, driver=Driver.FORK, fork_of="b")
+def test_relatives_are_the_sessions_that_begin_alike(ledger: Ledger, make_session: Make) -> None:
+    for session_id, first, own in (("a", "r1", ("r1", "r2")), ("b", "r1", ("r3",)), ("c", "", ())):
+        session = make_session(session_id)
+        found = FoundSession(session, first, own)
+        ledger.put_reading("claude", session.path, state=STATE, sessions=[found])
 
-    ledger.put_drivers([fork])
-
-    assert ledger.sessions(drivers=[Driver.FORK]) == (fork,)
+    assert ledger.relatives("claude", "r1") == {"a": ("r1", "r2"), "b": ("r3",)}
+    assert ledger.relatives("claude", "") == {}
+    assert ledger.relatives("codex", "r1") == {}
 
 
 def test_a_finished_night_consumes(ledger: Ledger, make_session: Make, put: Put) -> None:

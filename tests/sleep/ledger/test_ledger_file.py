@@ -12,7 +12,7 @@ import pytest
 
 from skillopt.errors import StorageError
 from skillopt_sleep.ledger import Ledger
-from skillopt_sleep.ledger_rows import FileState
+from skillopt_sleep.ledger_rows import FileState, FoundSession
 from skillopt_sleep.migrations import MIGRATIONS, VERSION
 from skillopt_sleep.session import Session
 
@@ -32,7 +32,7 @@ def test_what_was_stored_is_there_when_opened_again(
 ) -> None:
     session = make_session("a")
     with Ledger.open(tmp_path / "l") as ledger:
-        ledger.put_reading("claude", session.path, state=STATE, sessions=[session])
+        ledger.put_reading("claude", session.path, state=STATE, sessions=[FoundSession(session)])
 
     with Ledger.open(tmp_path / "l") as ledger:
         assert ledger.sessions() == (session,)
@@ -91,7 +91,7 @@ def test_a_missing_folder_is_told(tmp_path: Path) -> None:
 def test_a_damaged_body_is_told(tmp_path: Path, make_session: Callable[..., Session]) -> None:
     session = make_session("a")
     with Ledger.open(tmp_path / "l") as ledger:
-        ledger.put_reading("claude", session.path, state=STATE, sessions=[session])
+        ledger.put_reading("claude", session.path, state=STATE, sessions=[FoundSession(session)])
         with closing(sqlite3.connect(tmp_path / "l", isolation_level=None)) as other:
             other.execute("UPDATE sessions SET body = '{}'")
 
