@@ -35,10 +35,17 @@ def print_error(
         told = {"what": error.what, "why": error.why, "next": error.next}
         print_json(schema, {**(payload or {}), "error": told}, ok=False)
         return
-    click.echo(f"error: {error.what}", err=True)
+    click.echo(f"error: {printable(error.what)}", err=True)
     for label, text in (("why", error.why), ("next", error.next)):
         if text:
-            click.echo(f"  {label}: {text}", err=True)
+            click.echo(f"  {label}: {printable(text)}", err=True)
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with control, direction and unencodable characters written out as escapes."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
+    )
 
 
 def run_command(group: click.Command, prog_name: str, args: Sequence[str] | None = None) -> int:

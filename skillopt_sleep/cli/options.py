@@ -1,0 +1,154 @@
+"""Options that several commands share, and what they come to once the surroundings are known."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from skillopt_sleep.home import StateHome, user_home
+from skillopt_sleep.scope import project_of
+from skillopt_sleep.settings import load_settings, since_time
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: the environment, the working folder, and the moment (aware UTC)."""
+
+    env: Mapping[str, str]
+    cwd: Path
+    now: datetime
+
+    @classmethod
+    def from_process(cls) -> Caller:
+        """The caller of this process."""
+        try:
+            cwd = Path.cwd()
+        except FileNotFoundError:
+            # The folder was removed under the shell; its name is still known there.
+            cwd = Path(os.environ.get("PWD", "/"))
+        return cls(env=dict(os.environ), cwd=cwd, now=datetime.now(UTC))
+
+    @property
+    def user_home(self) -> Path:
+        return user_home(self.env)
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The options every command has."""
+
+    home: StateHome
+    as_json: bool
+    quiet: bool
+    verbose: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which sessions a command is about. `project` is None for `--all-projects`, which `projects` may narrow
+    (empty: every one). `sources` are names, never empty."""
+
+    project: str | None
+    projects: tuple[str, ...]
+    sources: tuple[str, ...]
+    since: datetime | None
+
+    @property
+    def folders(self) -> list[str] | None:
+        """The projects in scope, None for every one."""
+        return [self.project] if self.project is not None else list(self.projects) or None
+
+    @property
+    def title(self) -> str:
+        """The scope in words."""
+        if self.project is not None:
+            return self.project
+        return f"{len(self.projects)} projects of the settings" if self.projects else "all projects"
+
+
+def common_options(command: Decorated) -> Decorated:
+    """`--home`, `--json`, `--quiet`, `--verbose`; read them with `common`."""
+    for option in (
+        click.option("--verbose", is_flag=True, help="Say more on stderr."),
+        click.option("--quiet", is_flag=True, help="No progress on stderr."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
+        click.option(
+            "--home",
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            help="Folder of the state (SKILLOPT_SLEEP_HOME, default ~/.skillopt-sleep).",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def scope_options(command: Decorated) -> Decorated:
+    """`--project`, `--all-projects`, `--source`, `--since`; read them with `scope`."""
+    for option in (
+        click.option(
+            "--since", metavar="WHEN", help="Only sessions since then: 30d, 2026-11-01 or all (default all)."
+        ),
+        click.option(
+            "--source", metavar="NAMES", help="Clients to read, with commas: claude,codex,... (default all)."
+        ),
+        click.option("--all-projects", is_flag=True, help="Every project, each apart."),
+        click.option(
+            "--project",
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            help="The project (default: the git root of the current folder).",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def common(caller: Caller, options: Mapping[str, Any]) -> Common:
+    """The values of `common_options`."""
+    return Common(
+        home=StateHome.locate(options["home"], caller.env),
+        as_json=options["as_json"],
+        quiet=options["quiet"],
+        verbose=options["verbose"],
+    )
+
+
+def scope(caller: Caller, home: StateHome, options: Mapping[str, Any]) -> Scope:
+    """The values of `scope_options` over the settings. Raises ConfigError for what cannot be meant."""
+    if options["project"] is not None and options["all_projects"]:
+        raise click.UsageError("--project and --all-projects exclude each other")
+    settings = load_settings(
+        home.config,
+        caller.env,
+        source_names=source_names(),
+        sources_option=options["source"],
+        since_option=options["since"],
+    )
+    return Scope(
+        project=None if options["all_projects"] else _project(caller, options["project"]),
+        projects=settings.projects,
+        sources=settings.sources or source_names(),
+        since=since_time(settings.since, caller.now),
+    )
+
+
+def _project(caller: Caller, option: Path | None) -> str | None:
+    folder = caller.cwd if option is None else caller.cwd / option.expanduser()
+    # A folder that is gone may still have sessions; its name is all there is to go by.
+    return project_of(str(folder) if folder.exists() else os.path.normpath(folder))
+
+
+def source_names() -> tuple[str, ...]:
+    """The names of the clients that can be read."""
+    from skillopt_sleep.sources.registry import SOURCES  # the readers are only needed by some commands
+
+    return tuple(SOURCES)

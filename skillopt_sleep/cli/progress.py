@@ -1,0 +1,42 @@
+"""One line on stderr that says how far a long step is."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from skillopt_sleep.cli.text import size
+from skillopt_sleep.harvest import HarvestProgress, Listener, ignore
+
+_TERMINAL_EVERY_S = 0.1
+_LOG_EVERY_S = 2.0
+
+
+@contextmanager
+def harvest_progress(*, quiet: bool) -> Iterator[Listener]:
+    """A listener that shows progress: redrawn in place on a terminal, a line now and then elsewhere."""
+    if quiet:
+        yield ignore
+        return
+    is_terminal = sys.stderr.isatty()
+    every_s = _TERMINAL_EVERY_S if is_terminal else _LOG_EVERY_S
+    shown_at = time.monotonic()
+
+    def show(progress: HarvestProgress) -> None:
+        nonlocal shown_at
+        if time.monotonic() - shown_at < every_s:
+            return
+        shown_at = time.monotonic()
+        done, n_bytes = f"{progress.done} of {progress.total} files", size(progress.bytes_read)
+        line = f"reading {progress.source}: {done}, {n_bytes}"
+        sys.stderr.write(f"\r\x1b[K{line}" if is_terminal else f"{line}\n")
+        sys.stderr.flush()
+
+    try:
+        yield show
+    finally:
+        if is_terminal:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

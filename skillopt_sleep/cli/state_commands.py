@@ -1,0 +1,242 @@
+"""`status`, `nights` and `config`: what there is, told without changing it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from skillopt.cli.output import print_json, printable
+from skillopt.errors import ConfigError
+from skillopt.store.files import write_atomic
+from skillopt_sleep.cli.options import Caller, common, common_options, source_names
+from skillopt_sleep.cli.text import counted, table
+from skillopt_sleep.home import StateHome
+from skillopt_sleep.ledger import Ledger
+from skillopt_sleep.ledger_rows import LedgerCounts, Night, ProjectCount
+from skillopt_sleep.proposal import Proposal
+from skillopt_sleep.settings import KEYS, checked, known_key, load_settings, read_config
+
+STATUS_SCHEMA = "skillopt-sleep/status/1"
+NIGHTS_SCHEMA = "skillopt-sleep/nights/1"
+CONFIG_SCHEMA = "skillopt-sleep/config/1"
+
+_NOTHING = LedgerCounts(files=0, sessions=0, human=0, consumed=0, projects=0, nights=0)
+
+
+@click.command()
+@common_options
+def status(**options: Any) -> None:
+    """What is known, what waits for review, and what to do next, for the whole home. Changes nothing."""
+    caller = Caller.from_process()
+    home = common(caller, options).home
+    counts, nights, projects = _read_ledger(home)
+    folders = _folders(caller)
+    waiting = _waiting(home)
+    if options["as_json"]:
+        print_json(
+            STATUS_SCHEMA,
+            {
+                "home": str(home.path),
+                "ledger": {
+                    "path": str(home.ledger),
+                    "files": counts.files,
+                    "sessions": counts.sessions,
+                    "human": counts.human,
+                    "consumed": counts.consumed,
+                    "projects": counts.projects,
+                    "nights": counts.nights,
+                },
+                "last_night": _night_json(nights[-1]) if nights else None,
+                "waiting": [_waiting_json(proposal) for proposal in waiting],
+                "sources": [
+                    {
+                        "name": name,
+                        "folders": [{"path": str(path), "exists": path.is_dir()} for path in paths],
+                    }
+                    for name, paths in folders
+                ],
+            },
+        )
+        return
+    click.echo(_status_text(home, counts, nights, projects))
+    for name, paths in folders:
+        for path in paths:
+            click.echo(f"  {name}: {printable(str(path))}{'' if path.is_dir() else ' (not there)'}")
+    click.echo(_waiting_text(waiting, counts))
+
+
+@click.command()
+@common_options
+def nights(**options: Any) -> None:
+    """Every night that finished, oldest first, for the whole home."""
+    home = common(Caller.from_process(), options).home
+    _, finished, _ = _read_ledger(home)
+    if options["as_json"]:
+        print_json(NIGHTS_SCHEMA, {"nights": [_night_json(night) for night in finished]})
+        return
+    if finished:
+        rows = [
+            (night.id, f"{night.started_at:%Y-%m-%d %H:%M} UTC", night.verdict, f"{night.seconds:.0f} s")
+            for night in finished
+        ]
+        click.echo(table(("night", "started", "verdict", "took"), rows))
+        click.echo(f"\nNext: skillopt-sleep show {printable(finished[-1].id)}")
+    else:
+        click.echo(f"No night has finished in {printable(str(home.path))} yet.\nNext: skillopt-sleep run")
+
+
+@click.group()
+def config() -> None:
+    """Show or change the settings of `config.yaml` in the home."""
+
+
+@config.command()
+@common_options
+def show(**options: Any) -> None:
+    """Every setting in force, and where its value comes from."""
+    caller = Caller.from_process()
+    _show_settings(caller, common(caller, options).home, as_json=options["as_json"])
+
+
+@config.command(name="set")
+@click.argument("key")
+@click.argument("values", nargs=-1)
+@common_options
+def set_(key: str, values: Sequence[str], **options: Any) -> None:
+    """Set KEY: `projects DIR...`, `sources NAME...` (or all), `since WHEN`. The file's other lines stay."""
+    caller = Caller.from_process()
+    home = common(caller, options).home
+    known = known_key(key, origin="config set")
+    if known == "since" and len(values) != 1:
+        raise ConfigError("since takes one value", next="skillopt-sleep config set since 30d")
+    given: object = list(values)
+    if known == "projects":
+        given = [str(caller.cwd / Path(value).expanduser()) for value in values]
+    elif known == "since" or len(values) == 1:
+        given = values[0]
+    from skillopt_sleep.settings_file import with_value
+
+    value = checked(known, given, origin="config set", source_names=source_names())
+    read_config(home.config)  # a file that cannot be read is not written over
+    before = home.config.read_text(encoding="utf-8") if home.config.exists() else ""
+    after = with_value(before, known, value, home.config)
+    home.make()
+    write_atomic(home.config, after.encode(), mode=0o600)
+    _show_settings(caller, home, as_json=options["as_json"])
+
+
+@config.command()
+@common_options
+def path(**options: Any) -> None:
+    """Where the settings are kept, whether the file exists or not."""
+    home = common(Caller.from_process(), options).home
+    if options["as_json"]:
+        print_json(CONFIG_SCHEMA, {"path": str(home.config), "exists": home.config.exists()})
+    else:
+        click.echo(printable(str(home.config)))
+
+
+def _show_settings(caller: Caller, home: StateHome, *, as_json: bool) -> None:
+    settings = load_settings(home.config, caller.env, source_names=source_names())
+    values: dict[str, str | tuple[str, ...]] = {
+        "projects": settings.projects,
+        "sources": settings.sources,
+        "since": settings.since,
+    }
+    if as_json:
+        listed = [{"key": key, "value": values[key], "origin": settings.origins[key]} for key in KEYS]
+        print_json(CONFIG_SCHEMA, {"path": str(home.config), "settings": listed})
+        return
+    rows = [(key, _value_text(values[key]), settings.origins[key]) for key in KEYS]
+    click.echo(table(("setting", "value", "from"), rows))
+    click.echo("\nNext: skillopt-sleep config set KEY VALUE")
+
+
+def _value_text(value: str | tuple[str, ...]) -> str:
+    return value if isinstance(value, str) else ", ".join(value) or "all"
+
+
+def _read_ledger(home: StateHome) -> tuple[LedgerCounts, tuple[Night, ...], tuple[ProjectCount, ...]]:
+    """What the ledger holds; a home without one is not given one."""
+    if not home.ledger.exists():
+        return _NOTHING, (), ()
+    with Ledger.open(home.ledger) as ledger:
+        return ledger.counts(), ledger.nights(), ledger.projects()
+
+
+def _folders(caller: Caller) -> list[tuple[str, tuple[Path, ...]]]:
+    from skillopt_sleep.sources.registry import SOURCES
+
+    return [(name, source(()).roots(caller.env, caller.user_home)) for name, source in SOURCES.items()]
+
+
+def _waiting(home: StateHome) -> tuple[Proposal, ...]:
+    if not home.proposals.is_dir():
+        return ()
+    from skillopt_sleep.stage import waiting  # slow to import
+
+    return waiting(home)
+
+
+def _night_json(night: Night) -> dict[str, object]:
+    return {
+        "id": night.id,
+        "started_at": night.started_at.isoformat(),
+        "verdict": night.verdict,
+        "seconds": night.seconds,
+    }
+
+
+def _waiting_json(proposal: Proposal) -> dict[str, object]:
+    return {
+        "id": proposal.id,
+        "project": proposal.project,
+        "skill": proposal.skill,
+        "path": proposal.target.path,
+        "lessons": [
+            {"id": lesson.id, "text": lesson.text, "sessions": list(lesson.sessions)}
+            for lesson in proposal.lessons
+        ],
+    }
+
+
+def _status_text(
+    home: StateHome, counts: LedgerCounts, nights: Sequence[Night], projects: Sequence[ProjectCount]
+) -> str:
+    lines = [
+        f"State is kept in {printable(str(home.path))}{'' if home.path.is_dir() else ' (not there yet)'}."
+    ]
+    known = f"{counted(counts.sessions, 'session')} of {counted(counts.projects, 'project')}"
+    lines.append(f"{known} known, {counts.human} driven by you, {counts.consumed} of those used by a night.")
+    if projects:
+        rows = [
+            (one.project, one.sessions, one.human, f"{one.last_at:%Y-%m-%d}" if one.last_at else "-")
+            for one in projects
+        ]
+        lines += ["", table(("project", "sessions", "yours", "last"), rows), ""]
+    if nights:
+        last = nights[-1]
+        when = f"{last.started_at:%Y-%m-%d %H:%M} UTC"
+        lines.append(
+            f"{counted(len(nights), 'night')} finished, the last on {when}: {printable(last.verdict)}."
+        )
+    else:
+        lines.append("No night has finished yet.")
+    lines.append("Transcripts are looked for in:")
+    return "\n".join(lines)
+
+
+def _waiting_text(waiting: Sequence[Proposal], counts: LedgerCounts) -> str:
+    if waiting:
+        rows = [
+            (one.id, one.skill, len(one.lessons), one.project or "(all projects)", one.target.path)
+            for one in waiting
+        ]
+        listed = table(("proposal", "skill", "lessons", "project", "file"), rows)
+        return f"\n{counted(len(waiting), 'proposal')} to review:\n\n{listed}\n\nNext: skillopt-sleep show"
+    if counts.human > counts.consumed:
+        return "Nothing waits for review.\nNext: skillopt-sleep run --all-projects"
+    return "Nothing waits for review.\nNext: skillopt-sleep harvest --all-projects"

@@ -1,0 +1,196 @@
+"""What the user has settled: defaults, then `config.yaml`, then the environment, then options."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+from skillopt.errors import ConfigError
+
+Key: TypeAlias = Literal["projects", "sources", "since"]
+
+KEYS: tuple[Key, ...] = ("projects", "sources", "since")
+
+VARIABLES: Mapping[Key, str] = MappingProxyType(
+    {
+        "projects": "SKILLOPT_SLEEP_PROJECTS",
+        "sources": "SKILLOPT_SLEEP_SOURCES",
+        "since": "SKILLOPT_SLEEP_SINCE",
+    }
+)
+
+_AGE = re.compile(r"([0-9]{1,5})([hdw])")
+_HOURS = MappingProxyType({"h": 1, "d": 24, "w": 168})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings in force and where each came from (`default`, a file, a variable, an option).
+
+    `projects` are the absolute folders that `--all-projects` covers, `sources` the clients that are read;
+    empty means all. `since` is `all`, an age or a date: see `since_time`.
+    """
+
+    projects: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    since: str = "all"
+    origins: Mapping[Key, str] = field(
+        default_factory=lambda: MappingProxyType(dict.fromkeys(KEYS, "default"))
+    )
+
+
+def load_settings(
+    config_path: Path,
+    env: Mapping[str, str],
+    *,
+    source_names: Sequence[str],
+    sources_option: str | None = None,
+    since_option: str | None = None,
+) -> Settings:
+    """All layers, the later one winning key by key.
+
+    `source_names` are the clients that can be read. Raises ConfigError, naming the layer, for an unknown
+    key, a value of the wrong kind, or an unknown source.
+    """
+    layers: list[tuple[str, Mapping[Key, Any]]] = [(str(config_path), read_config(config_path))]
+    layers += [(name, {key: env[name]}) for key, name in VARIABLES.items() if env.get(name)]
+    if sources_option is not None:
+        layers.append(("--source", {"sources": sources_option}))
+    if since_option is not None:
+        layers.append(("--since", {"since": since_option}))
+    values: dict[Key, Any] = {}
+    origins: dict[Key, str] = dict.fromkeys(KEYS, "default")
+    for origin, layer in layers:
+        for key, value in layer.items():
+            values[key] = checked(key, value, origin=origin, source_names=source_names)
+            origins[key] = origin
+    return Settings(**values, origins=MappingProxyType(origins))
+
+
+def read_config(path: Path) -> Mapping[Key, Any]:
+    """The keys of a configuration file, values as written; empty when there is no file.
+
+    Raises ConfigError for a file that is not YAML, not a mapping, or holds an unknown or repeated key.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"the configuration {path} cannot be read",
+            why=str(error),
+            next="repair or remove the file, then run the same command again",
+        ) from error
+    from skillopt_sleep.settings_file import top_level  # reads YAML, which only a home with a file needs
+
+    return {known_key(name, origin=str(path)): value for name, value in top_level(text, path).items()}
+
+
+def known_key(name: str, *, origin: str) -> Key:
+    """`name` when it is a key. Raises ConfigError with the nearest valid one."""
+    for key in KEYS:
+        if name == key:
+            return key
+    raise ConfigError(
+        f"{name!r} is not a setting ({origin})",
+        why=_choices(name, KEYS),
+        next="`skillopt-sleep config show` lists every setting with its value",
+    )
+
+
+def checked(key: Key, value: Any, *, origin: str, source_names: Sequence[str]) -> Any:
+    """A value of `key` as `Settings` holds it, from YAML or text. Raises ConfigError naming `origin`."""
+    check: Callable[[Any], Any] = {
+        "projects": _projects,
+        "sources": lambda value: _sources(value, source_names),
+        "since": _since,
+    }[key]
+    try:
+        return check(value)
+    except ValueError as error:
+        raise ConfigError(
+            f"the value of {key} cannot be used ({origin})",
+            why=str(error),
+            next=_EXAMPLES[key],
+        ) from error
+
+
+_EXAMPLES: Mapping[Key, str] = MappingProxyType(
+    {
+        "projects": "give absolute folders, for example ~/work/web",
+        "sources": "give names with commas between them, or all",
+        "since": "give an age (30d, 12h, 2w), a date (2026-11-01) or all",
+    }
+)
+
+
+def since_time(since: str, now: datetime) -> datetime | None:
+    """The moment (aware UTC) that a `since` text names, None for `all`. A date begins at midnight UTC.
+
+    Raises ValueError for any other text.
+    """
+    if since == "all":
+        return None
+    if age := _AGE.fullmatch(since):
+        try:
+            return now - timedelta(hours=int(age[1]) * _HOURS[age[2]])
+        except OverflowError:
+            return datetime.min.replace(tzinfo=UTC)
+    try:
+        return datetime.combine(date.fromisoformat(since), time(), UTC)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(since)
+    except ValueError:
+        raise ValueError(f"{since!r} is neither an age nor a date") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _projects(value: Any) -> tuple[str, ...]:
+    folders = value.split(os.pathsep) if isinstance(value, str) else value
+    if not isinstance(folders, list) or not all(isinstance(folder, str) for folder in folders):
+        raise ValueError(f"a list of folders is needed, not {value!r}")
+    paths = [Path(folder).expanduser() for folder in folders if folder]
+    for path in paths:
+        if not path.is_absolute():
+            raise ValueError(f"{str(path)!r} is relative: it would name another folder in every place")
+    return tuple(dict.fromkeys(str(path) for path in paths))
+
+
+def _sources(value: Any, source_names: Sequence[str]) -> tuple[str, ...]:
+    names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"a list of names is needed, not {value!r}")
+    if names == ["all"]:
+        return ()
+    if isinstance(value, str) and not any(names):
+        raise ValueError("no name is given")
+    for name in names:
+        if name not in source_names:
+            raise ValueError(f"{name!r} is not a source; {_choices(name, [*source_names, 'all'])}")
+    return tuple(dict.fromkeys(names))
+
+
+def _since(value: Any) -> str:
+    # YAML reads 2026-11-01 as a date.
+    text = value.isoformat() if isinstance(value, date) else value
+    if not isinstance(text, str):
+        raise ValueError(f"{value!r} is neither an age nor a date")
+    since_time(text, datetime.now(UTC))
+    return text
+
+
+def _choices(name: str, valid: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    nearest = get_close_matches(name, valid, n=1, cutoff=0.5)
+    meant = f"did you mean {nearest[0]}? " if nearest else ""
+    return f"{meant}valid: {', '.join(valid)}"
