@@ -7,8 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-PRIVATE_FOLDER = 0o700
-PRIVATE_FILE = 0o600
+from skillopt.store.files import make_private_dir, sync_dir, write_atomic
 
 
 def _go_on(_step: str) -> None:
@@ -19,7 +18,7 @@ class Disk:
     """Writes of live and of state files; each is on the disk when the method returns.
 
     `before_step` hears the name of every step before it is taken, so that a test can end the process there.
-    All methods raise OSError when the system refuses.
+    All methods raise OSError when the system refuses, `save` StorageError.
     """
 
     def __init__(self, before_step: Callable[[str], None] = _go_on) -> None:
@@ -46,72 +45,47 @@ class Disk:
         self._before_step("rename")
         temp.replace(path)
         self._before_step("renamed")
-        sync_folder(path.parent)
+        sync_dir(path.parent)
 
     def remove(self, path: Path) -> None:
         """Remove the file or link at `path`, if it is there."""
         self._before_step("remove")
         path.unlink(missing_ok=True)
-        sync_folder(path.parent)
+        sync_dir(path.parent)
 
     def make_link(self, path: Path, target: str) -> None:
         """Make a symbolic link at `path`."""
         self._before_step("link")
         path.symlink_to(target)
-        sync_folder(path.parent)
+        sync_dir(path.parent)
 
     def make_folder(self, path: Path) -> None:
         """Make a folder, if it is not there; its parent is."""
         self._before_step("make folder")
         path.mkdir(exist_ok=True)
-        sync_folder(path.parent)
+        sync_dir(path.parent)
 
     def remove_folder(self, path: Path) -> None:
         """Remove a folder if it is there and empty."""
         if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
             self._before_step("remove folder")
             path.rmdir()
-            sync_folder(path.parent)
+            sync_dir(path.parent)
 
     def save(self, path: Path, data: bytes) -> None:
         """Put `data` in a private file of the state home, in one instant, making private folders for it."""
         self._before_step("save")
-        make_private(path.parent)
-        temp = path.with_name(f".{path.name}.tmp")
-        temp.unlink(missing_ok=True)
-        descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        self._before_step("saved")
-        temp.replace(path)
-        sync_folder(path.parent)
+        if not path.parent.is_dir():
+            make_private_dir(path.parent)
+            sync_dir(path.parent.parent)
+        write_atomic(path, data)
 
     def drop(self, folder: Path) -> None:
         """Remove a folder of the state home with all in it, if it is there."""
         self._before_step("drop")
         if folder.is_dir():
             shutil.rmtree(folder)
-            sync_folder(folder.parent)
-
-
-def make_private(folder: Path) -> None:
-    """Make `folder` and its missing parents, private to the person."""
-    missing = [f for f in (folder, *folder.parents) if not f.exists()]
-    for each in reversed(missing):
-        each.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable, where the system can."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            sync_dir(folder.parent)
 
 
 def _keep_owner(path: Path, temp: Path) -> None:

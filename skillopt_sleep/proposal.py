@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from skillopt.core.gate import GateDecision
 from skillopt.core.task import content_id
 
 PROPOSAL_SCHEMA = "proposal/1"
@@ -84,28 +85,6 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """One held-out task, scored without and with the candidate."""
-
-    task: str
-    baseline: float
-    candidate: float
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What the gate decided and why; `interval` bounds the mean gain."""
-
-    verdict: Literal["accept", "reject", "abstain"]
-    reason: str
-    n: int
-    baseline: float | None = None
-    candidate: float | None = None
-    interval: tuple[float, float] | None = None
-    pairs: tuple[Pair, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class SealedTest:
     """The mean score on the sealed test sessions before and after, read once."""
 
@@ -139,7 +118,7 @@ class Proposal:
     target: TargetFile
     new_sha: str
     lessons: tuple[Lesson, ...]
-    decision: Decision
+    decision: GateDecision
     created_at: datetime
     night: str
     links: tuple[Link, ...] = ()

@@ -59,8 +59,8 @@ def stage(home: StateHome, proposal: Proposal, new_bytes: bytes, held_out: Seque
     """Keep `proposal` for review and return it with its safety findings completed.
 
     It replaces what waited for the same skill file: the caller merges those lessons first
-    (`open_proposal_for`). `held_out` are words the lessons must not repeat. Raises ValueError when `new_bytes` are not
-    what `proposal.new_sha` names, StorageError or OSError when it cannot be written.
+    (`open_proposal_for`). `held_out` are words the lessons must not repeat. Raises ValueError when
+    `new_bytes` are not what `proposal.new_sha` names, StorageError or OSError when it cannot be written.
     """
     if file_sha(new_bytes) != proposal.new_sha:
         raise ValueError("the staged bytes are not those the proposal names")
