@@ -15,8 +15,12 @@ _MOST_WORDS = 28
 _URL = re.compile(r"\w+://|www\.")
 _PATH = re.compile(r"(?:^|\s)(?:~|/|[A-Za-z]:\\)[\w.-]+[/\\]")
 _NUMBER = re.compile(r"\d")
-_PERSON = frozenset("i i'm i'd i've you your you're you've my me ich du dein dir je tu ton te yo tú te dije".split())
-_PAST = frozenset("forgot forgotten missed skipped ran used did was were vergessen oublié olvidaste olvidado".split())
+_PERSON = frozenset(
+    "i i'm i'd i've you your you're you've my me ich du dein dir je tu ton te yo tú te dije".split()
+)
+_PAST = frozenset(
+    "forgot forgotten missed skipped ran used did was were vergessen oublié olvidaste olvidado".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ def clauses(said: str, cues: Cues) -> tuple[Clause, ...]:
     found: dict[str, Clause] = {}
     for sentence in sentences(said):
         whole = strip_ends(sentence, cues)
+        if whole != sentence.strip():
+            whole = whole.rstrip("?") if cues["polite"].at(tokens(sentence), 0) else whole
         pieces = [whole]
         cuts = re.split(r"\s*[,:]\s+", whole)
         for n in range(len(cuts) - 1, 0, -1):
@@ -122,7 +128,9 @@ def names_one_session(text: str, said: Iterable[tuple[str, str]]) -> bool:
     return any(len(sessions.get(t, ())) < 2 for t in particular)
 
 
-def occasion_words(requests: Sequence[str], others: Sequence[str], cues: Cues, most: int = 3) -> tuple[str, ...]:
+def occasion_words(
+    requests: Sequence[str], others: Sequence[str], cues: Cues, most: int = 3
+) -> tuple[str, ...]:
     """Up to `most` words that tell these requests from the `others`, as people typed them; empty when no
     words do (fewer than half of the requests found, or more others than these)."""
     mine = [dict(zip(content(tokens(r), cues), _surfaces(r, cues), strict=True)) for r in requests]
@@ -134,7 +142,8 @@ def occasion_words(requests: Sequence[str], others: Sequence[str], cues: Cues, m
         best = max(
             (s for s in counts if s not in chosen),
             key=lambda s: (
-                sum(s in bag for bag in left) - 2 * sum(s in bag for bag in theirs) * len(mine) / (len(theirs) + 1),
+                sum(s in bag for bag in left)
+                - 2 * sum(s in bag for bag in theirs) * len(mine) / (len(theirs) + 1),
                 counts[s],
                 s,
             ),

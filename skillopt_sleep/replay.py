@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from skillopt.core.rollout import Score, Step, Trajectory
 from skillopt.core.skill import Skill
 from skillopt.core.task import Json, Split, Task, content_id
-from skillopt_sleep.meaning import Meaning
+from skillopt_sleep.mine.meaning import Meaning
 from skillopt_sleep.mine.checks import Recurrence, checks_of, passes
 from skillopt_sleep.mine.cues import Cues
 from skillopt_sleep.mine.episodes import Correction, Episode
 from skillopt_sleep.mine.ops import Op
 from skillopt_sleep.mine.recur import Want
 from skillopt_sleep.rules import Vocabulary, obey, read_rules
-from skillopt_sleep.skillfile import lesson_texts
+from skillopt_sleep.skillfile import read_lessons
 
 REPLAYED = "replayed"
 RESTATED = "restated"
@@ -157,7 +157,7 @@ class RecordedAgent:
 
     async def run(self, task: Task, skill: Skill, *, repeat: int = 0) -> Trajectory:  # noqa: ARG002
         """Replay one recorded episode."""
-        return self.replay(Recorded.of(task), lesson_texts(skill))
+        return self.replay(Recorded.of(task), tuple(text for _, text in read_lessons(skill.to_bytes())))
 
     def replay(self, recorded: Recorded, lessons: Sequence[str]) -> Trajectory:
         """The first actions of an episode with the lessons in mind."""

@@ -117,10 +117,17 @@ class Flag:
     flag: str
     command: Words
     wanted: bool
+    first: bool = False
 
     def apply(self, ops: Sequence[Op], _request: frozenset[str]) -> tuple[Op, ...]:
-        """See `Rule`."""
-        return tuple(self._rewritten(op) for op in ops)
+        """See `Rule`. A command already run with a wanted flag once is left as it is; `first` asks for a run
+        with the flag before the one without."""
+        if self.wanted and any(_starts(op, self.command) and self.flag in op.tokens for op in ops):
+            return tuple(ops)
+        if not self.first:
+            return tuple(self._rewritten(op) for op in ops)
+        at = next((i for i, op in enumerate(ops) if _starts(op, self.command)), None)
+        return tuple(ops) if at is None else (*ops[:at], self._rewritten(ops[at]), *ops[at:])
 
     def _rewritten(self, op: Op) -> Op:
         if op.kind != "command" or (self.command and not _starts(op, self.command)):
@@ -223,7 +230,7 @@ def read_rules(lesson: str, vocabulary: Vocabulary, cues: Cues) -> tuple[Rule, .
     if flags:
         of = wanted[0].words if wanted else occasion.command
         return tuple(
-            Flag(m.words[0], of, m.sign > 0)
+            Flag(m.words[0], of, m.sign > 0, first=m.sign > 0 and cues["first"].found_in(lower))
             for m in flags
             if of or (m.sign < 0 and any(m.words[0] in p for p in vocabulary.prefixes))
         )

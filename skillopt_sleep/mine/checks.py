@@ -120,7 +120,9 @@ def _command_checks(op: Op, chosen: Sequence[str], recurrent: Sequence[str]) -> 
     return out
 
 
-def _lost(op: Op, lost: Sequence[str], recurrence: Recurrence, named: frozenset[str], cues: Cues) -> list[Check]:
+def _lost(
+    op: Op, lost: Sequence[str], recurrence: Recurrence, named: frozenset[str], cues: Cues
+) -> list[Check]:
     recurrent = [t for t in lost if recurrence.lost[t] >= 2]
     out = []
     if op.tokens[0] in recurrent:
@@ -135,9 +137,7 @@ def _lost(op: Op, lost: Sequence[str], recurrence: Recurrence, named: frozenset[
     return out
 
 
-def _added(
-    added: Sequence[Op], recurrence: Recurrence, named: frozenset[str], cues: Cues
-) -> list[Check]:
+def _added(added: Sequence[Op], recurrence: Recurrence, named: frozenset[str], cues: Cues) -> list[Check]:
     """Operations that came to it: the named ones, else those most corrections of this want added."""
     recurrent = [op for op in added if recurrence.added[op.key] >= 2]
     spoken = [op for op in recurrent if any(_spoken(t, named, cues) for t in op.tokens)]

@@ -56,7 +56,8 @@ class PhraseSet:
 _SETS = (
     "negators", "instead_of", "replaced_by", "gone", "standing", "corrective", "openers", "closers", "next_step",
     "acks", "question", "also", "before", "after", "first", "when", "because", "pronouns", "verbs", "edit_verbs",
-    "fillers", "boundaries",
+    "fillers", "boundaries", "polite",
+    "without", "forgetting", "complaint",
 )  # fmt: skip
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from skillopt.core.task import content_id
 from skillopt_sleep.mine.cues import Cues
-from skillopt_sleep.mine.feedback import Remark, is_ack, weigh
+from skillopt_sleep.mine.feedback import Remark, is_ack, spoken_names, weigh
 from skillopt_sleep.mine.ops import Change, Op, change_between, ops_of
+from skillopt_sleep.mine.meaning import Meaning
 from skillopt_sleep.mine.words import tokens
 from skillopt_sleep.session import Action, Driver, Event, Interruption, Outcome, Session, UserTurn
+
+_USUAL = 2
+_HEARD = 0.38
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +102,19 @@ class _Open:
     corrections: list[Correction]
 
 
-def episodes_of(session: Session, cues: Cues, usual: frozenset[str] = frozenset()) -> tuple[Episode, ...]:
-    """Cut one human session into episodes; others give none.
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What other sessions say about a remark: changes that recur, what is mere looking around, and whether
+    the same was said there as a correction (`heard`: words and session to yes or no)."""
 
-    `usual` are change atoms known to recur across sessions (see `recurring_changes`): the same first-to-next
-    change elsewhere speaks for a correction when the words alone cannot be read.
-    """
-    if session.driver not in (Driver.HUMAN, Driver.FORK) or session.project is None:
+    usual: frozenset[str] = frozenset()
+    looks: Mapping[str, float] = field(default_factory=dict)
+    heard: Callable[[str, str], bool] = lambda _words, _session: False
+
+
+def episodes_of(session: Session, cues: Cues, elsewhere: Elsewhere) -> tuple[Episode, ...]:
+    """Cut one human session into episodes; others give none."""
+    if session.driver is not Driver.HUMAN or session.project is None:
         return ()
     out: list[Episode] = []
     current: _Open | None = None
@@ -115,7 +126,7 @@ def episodes_of(session: Session, cues: Cues, usual: frozenset[str] = frozenset(
                 if not current.corrections:
                     current.first = current.first + ops
                 continue
-            if (found := _correction(session, current, turn, ops, cues, usual)) is not None:
+            if (found := _correction(session, current, turn, ops, cues, elsewhere)) is not None:
                 current.corrections.append(found)
                 current.last = ops or current.last
                 continue
@@ -129,18 +140,18 @@ def episodes_of(session: Session, cues: Cues, usual: frozenset[str] = frozenset(
 
 
 def _correction(
-    session: Session, current: _Open, turn: Turn, ops: tuple[Op, ...], cues: Cues, usual: frozenset[str]
+    session: Session, current: _Open, turn: Turn, ops: tuple[Op, ...], cues: Cues, elsewhere: Elsewhere
 ) -> Correction | None:
     said = turn.words.text
-    change = change_between(current.last, ops, frozenset(_spoken(said)))
+    change = change_between(current.last, ops, frozenset(spoken_names(tokens(said))), elsewhere.looks)
     remark = Remark(
         text=said,
         via=turn.words.via,
         interrupted=turn.interrupted,
         before=current.last,
-        after=ops,
         change=change,
-        usual=bool(atoms(change) & usual),
+        usual=bool(atoms(change) & elsewhere.usual),
+        heard=elsewhere.heard(said, session.id),
     )
     if not weigh(remark, cues).is_correction:
         return None
@@ -159,12 +170,6 @@ def _correction(
     )
 
 
-def _spoken(text: str) -> tuple[str, ...]:
-    from skillopt_sleep.mine.feedback import spoken_names
-
-    return tuple(spoken_names(tokens(text)))
-
-
 def _close(session: Session, current: _Open) -> Episode:
     return Episode(
         id=content_id(session.id, current.index),
@@ -181,10 +186,45 @@ def _close(session: Session, current: _Open) -> Episode:
 
 
 def atoms(change: Change) -> frozenset[str]:
-    """The parts of a change by which it is recognised elsewhere: words lost and gained, operations added."""
-    if change.reacted is None:
+    """The words lost and gained by which a change is recognised elsewhere, with the program they belong to."""
+    if change.reacted is None or change.replaced is None:
         return frozenset()
-    lost = {f"-{t}" for t in change.lost}
-    gained = {f"+{t}" for t in change.gained}
-    added = {f"+{op.key}" for op in change.added}
-    return frozenset(lost | gained | added)
+    on = change.reacted.program
+    return frozenset({f"{on} -{t}" for t in change.lost} | {f"{on} +{t}" for t in change.gained})
+
+
+def lookness(sessions: Iterable[Session]) -> dict[str, float]:
+    """For each operation key, how often something else followed it in the same stretch of work, in [0, 1].
+
+    Listing, reading and status commands come before the real one; no list of tools is needed to see it.
+    """
+    total: Counter[str] = Counter()
+    followed: Counter[str] = Counter()
+    for session in sessions:
+        for turn in turns_of(session.events):
+            keys = [op.key for op in ops_of(turn.actions)]
+            for i, key in enumerate(keys):
+                total[key] += 1
+                followed[key] += any(k != key for k in keys[i + 1 :])
+    return {key: followed[key] / (total[key] + 1.0) for key in total}
+
+
+def mine_episodes(sessions: Sequence[Session], cues: Cues) -> tuple[Episode, ...]:
+    """Cut the sessions of one project into episodes, twice: what the first pass found for certain (changes
+    that recur, what was said as a correction) helps to recognise the rest in the second."""
+    looks = lookness(sessions)
+    first = [e for s in sessions for e in episodes_of(s, cues, Elsewhere(looks=looks))]
+    corrections = [c for e in first for c in e.corrections]
+    counts: Counter[str] = Counter()
+    for key in {(a, c.session_id) for c in corrections for a in atoms(c.change)}:
+        counts[key[0]] += 1
+    usual = frozenset(a for a, n in counts.items() if n >= _USUAL)
+    meaning = Meaning.of((t.text for s in sessions for t in s.user_turns), cues)
+    said = [(c.session_id, c.text) for c in corrections]
+
+    def heard(words: str, session_id: str) -> bool:
+        others = {s for s, text in said if s != session_id and meaning.likeness(text, words) >= _HEARD}
+        return len(others) >= _USUAL
+
+    again = Elsewhere(usual, looks, heard)
+    return tuple(e for s in sessions for e in episodes_of(s, cues, again))

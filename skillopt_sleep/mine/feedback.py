@@ -11,7 +11,7 @@ from skillopt_sleep.mine.words import parts, segments, tokens
 
 _LONGEST_ACK = 5
 _LONG_REMARK = 60
-_NEEDED = 2.5
+_NEEDED = 2.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class Remark:
     via: str
     interrupted: bool
     before: tuple[Op, ...]
-    after: tuple[Op, ...]
     change: Change
     usual: bool
+    heard: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +101,13 @@ def _structure(remark: Remark, named: frozenset[str], cues: Cues) -> Iterable[tu
     if change.gained and _named(named, change.gained, cues):
         yield "its words came true", 1.5
     elif any(_named(named, op.tokens, cues) for op in change.added):
-        yield "its words were done", 0.75
-    if change.kin >= 0.3 and not change.is_empty:
+        yield "its words were done", 1.25
+    if change.again:
         yield "done again otherwise", 1.0
     if remark.usual:
         yield "the same change elsewhere", 1.0
+    if remark.heard:
+        yield "said in other sessions too", 2.0
 
 
 def _words(remark: Remark, words: Sequence[str], structured: bool, cues: Cues) -> Iterable[tuple[str, float]]:

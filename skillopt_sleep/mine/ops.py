@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -15,6 +15,8 @@ from skillopt_sleep.session import Action
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=\S*$")
 _BARE = re.compile(r"[A-Za-z][\w:+-]*$")
+_KIN = 0.3
+_SLIGHT = 0.25
 
 
 @dataclass(frozen=True)
@@ -94,11 +96,6 @@ def _ops(action: Action) -> tuple[Op, ...]:
     return ()
 
 
-def same(a: Sequence[str], b: Sequence[str]) -> bool:
-    """Whether two token sequences are equal word by word."""
-    return tuple(a) == tuple(b)
-
-
 def kinship(a: Op, b: Op) -> float:
     """How much `b` looks like `a` done again, in [0, 1]: the same program and word, or shared objects."""
     if a.kind != b.kind or a.kind == "look":
@@ -122,57 +119,63 @@ def kinship(a: Op, b: Op) -> float:
 @dataclass(frozen=True, slots=True)
 class Change:
     """What became of what the agent first did: the operation reacted to and what replaced it (either may
-    be missing), the words lost and gained there, and the operations added beside it."""
+    be missing), the words lost and gained there, and the operations added beside it.
+
+    `again` says that something was done again otherwise: a kindred command with other words, or the same
+    file edited once more.
+    """
 
     reacted: Op | None
     replaced: Op | None
     lost: tuple[str, ...]
     gained: tuple[str, ...]
     added: tuple[Op, ...]
-    kin: float
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing differs."""
-        return not (self.lost or self.gained or self.added)
+    again: bool
 
 
-def change_between(before: Sequence[Op], after: Sequence[Op], named: frozenset[str]) -> Change:
+def change_between(
+    before: Sequence[Op], after: Sequence[Op], named: frozenset[str], looks: Mapping[str, float]
+) -> Change:
     """Compare what was done before some words with what was done after them.
 
-    `named` are the words said: an operation they name is the one reacted to when kinship does not decide.
-    Operations that merely look (client tools) are ignored.
+    `named` are the words said; `looks` how much each operation key is mere looking around (see `lookness`).
+    Of all kindred pairs the one decides whose difference was named, then the one that looks around least.
     """
     first = [op for op in before if op.kind != "look"]
     then = [op for op in after if op.kind != "look"]
-    if not then:
-        return Change(first[-1] if first else None, None, (), (), (), 0.0)
     pairs = sorted(
-        (
-            (_pair_weight(a, b, named), i, j)
-            for i, a in enumerate(first)
-            for j, b in enumerate(then)
-            if kinship(a, b) >= 0.3
-        ),
-        key=lambda p: (-p[0], -p[1], p[2]),
+        (_pair_weight(a, b, named, looks), i, j)
+        for i, a in enumerate(first)
+        for j, b in enumerate(then)
+        if kinship(a, b) >= _KIN
     )
-    chosen = pairs[0] if pairs else None
+    weight, i, j = pairs[-1] if pairs else (0.0, -1, -1)
     known = set(first)
-    added = tuple(op for j, op in enumerate(then) if op not in known and (chosen is None or j != chosen[2]))
-    if chosen is None:
-        reacted = next((op for op in reversed(first) if named & _names(op)), first[-1] if first else None)
-        return Change(reacted, None, (), (), added, 0.0)
-    a, b = first[chosen[1]], then[chosen[2]]
-    return Change(a, b, _minus(a.tokens, b.tokens), _minus(b.tokens, a.tokens), added, kinship(a, b))
+    added = tuple(op for k, op in enumerate(then) if op not in known and k != j)
+    if weight < _SLIGHT:
+        return Change(_reacted(first, named, looks), None, (), (), added, again=False)
+    a, b = first[i], then[j]
+    lost, gained = _minus(a.tokens, b.tokens), _minus(b.tokens, a.tokens)
+    return Change(a, b, lost, gained, added, again=bool(lost or gained) or a.kind == "edit")
 
 
-def _pair_weight(a: Op, b: Op, named: frozenset[str]) -> float:
-    """Pairs that differ, and whose difference was named, come before mere repeats."""
+def _reacted(first: Sequence[Op], named: frozenset[str], looks: Mapping[str, float]) -> Op | None:
+    """The operation some words react to when nothing like it was done again: named, else the last real one."""
+    if not first:
+        return None
+    return max(
+        enumerate(first),
+        key=lambda p: (bool(named & _names(p[1])), round(1.0 - looks.get(p[1].key, 0.0), 1), p[0]),
+    )[1]
+
+
+def _pair_weight(a: Op, b: Op, named: frozenset[str], looks: Mapping[str, float]) -> float:
+    """Pairs that differ, and whose difference was named, come before mere repeats and looks."""
+    real = 1.0 - max(looks.get(a.key, 0.0), looks.get(b.key, 0.0))
     if a.tokens == b.tokens and a.kind == "command":
-        return 0.2
-    lost, gained = set(_minus(a.tokens, b.tokens)), set(_minus(b.tokens, a.tokens))
-    hit = any(named & set(parts(t)) for t in lost | gained)
-    return kinship(a, b) + (1.0 if hit else 0.0)
+        return 0.2 * real
+    hit = any(named & set(parts(t)) for t in {*a.tokens} ^ {*b.tokens})
+    return kinship(a, b) * real + (1.0 if hit else 0.0)
 
 
 def _names(op: Op) -> frozenset[str]:

@@ -16,8 +16,10 @@ from skillopt_sleep.mine.ops import Op
 from skillopt_sleep.mine.words import content, tokens
 
 MIN_SESSIONS = 2
-TASK_THRESHOLD = 0.34
-WANT_THRESHOLD = 0.34
+TASK_THRESHOLD = 0.1
+WANT_THRESHOLD = 0.1
+TASK_W = {"done": 0.5, "asked": 0.6, "missed": 0.4, "close": 0.5, "lone": 0.45}
+WANT_W = {"said": 0.95, "changed": 0.65, "acted": 0.4, "close": 0.4, "lone": 0.6}
 _SHAPE = re.compile(r"[^\W\d_]+|\d+")
 
 
@@ -50,37 +52,31 @@ class Want:
         return tuple(dict.fromkeys(c.session_id for c in self.corrections))
 
 
-def lookness(episodes: Iterable[Episode]) -> dict[str, float]:
-    """For each operation key, how often something else followed it in the same stretch of work, in [0, 1].
-
-    Listing, reading and status commands come before the real one; no list of tools is needed to see it.
-    """
-    total: Counter[str] = Counter()
-    followed: Counter[str] = Counter()
-    for episode in episodes:
-        stretches = [episode.first, *(c.after for c in episode.corrections)]
-        for ops in stretches:
-            keys = [op.key for op in ops]
-            for i, key in enumerate(keys):
-                total[key] += 1
-                followed[key] += any(k != key for k in keys[i + 1 :])
-    return {key: followed[key] / (total[key] + 1.0) for key in total}
-
-
 def recurring_tasks(
-    episodes: Sequence[Episode], cues: Cues, embedder: Embedder, threshold: float = TASK_THRESHOLD
+    episodes: Sequence[Episode],
+    found_wants: Sequence[Want],
+    looks: Mapping[str, float],
+    cues: Cues,
+    embedder: Embedder,
+    threshold: float = TASK_THRESHOLD,
 ) -> tuple[RecurringTask, ...]:
-    """Cluster the episodes of one project; only what occurs in at least two sessions is a task."""
+    """Cluster the episodes of one project by what was asked, what was done and what was corrected; only what
+    occurs in at least two sessions is a task."""
     if len(episodes) < MIN_SESSIONS:
         return ()
-    looks = lookness(episodes)
     done = [_action_bag(e, looks) for e in episodes]
     asked = [_bag(content(tokens(e.request), cues)) for e in episodes]
-    said = [_bag(w for c in e.corrections for w in content(tokens(c.text), cues)) for e in episodes]
+    wanted = {c.id: want.id for want in found_wants for c in want.corrections}
+    missed = [_bag(wanted[c.id] for c in e.corrections if c.id in wanted) for e in episodes]
     vectors = embedder.embed([e.request for e in episodes])
     close = (vectors @ vectors.T - 0.3).clip(0.0, 1.0) / 0.7
     similarity = join(
-        [(0.8, cosine_view(done)), (0.5, cosine_view(asked)), (0.4, cosine_view(said)), (0.5, close)]
+        [
+            (TASK_W["done"], cosine_view(done, TASK_W["lone"])),
+            (TASK_W["asked"], cosine_view(asked)),
+            (TASK_W["missed"], cosine_view(missed)),
+            (TASK_W["close"], close),
+        ]
     )
     out = []
     for group in average_linkage(similarity, threshold):
@@ -110,7 +106,12 @@ def wants(
     vectors = embedder.embed([c.text for c in corrections])
     close = (vectors @ vectors.T - 0.3).clip(0.0, 1.0) / 0.7
     similarity = join(
-        [(0.7, cosine_view(said)), (0.6, cosine_view(changed)), (0.25, cosine_view(acted)), (0.4, close)]
+        [
+            (WANT_W["said"], cosine_view(said)),
+            (WANT_W["changed"], cosine_view(changed, WANT_W["lone"])),
+            (WANT_W["acted"], cosine_view(acted, WANT_W["lone"])),
+            (WANT_W["close"], close),
+        ]
     )
     out = []
     for group in average_linkage(similarity, threshold):

@@ -81,7 +81,12 @@ def signs(words: Sequence[str], cues: Cues) -> list[int]:
             if i > 0 and all(w in cues.stop for w in rest):
                 out[:i] = [-1] * i
                 break
-            sign = -1
+            # Two negations ask for X ("never without X", "don't forget X"), and so does a complaint that it
+            # is missing ("still no X").
+            asked = sign < 0 and cues["without"].at(words, i)
+            asked = asked or any(cues["forgetting"].at(words, k) for k in (i + n, i + n + 1))
+            asked = asked or any(cues["complaint"].at(words, k) == i - k for k in range(max(0, i - 3), i))
+            sign = 1 if asked else -1
             i += n
             continue
         if n_gone := cues["gone"].at(words, i):
@@ -106,6 +111,9 @@ def strip_ends(text: str, cues: Cues) -> str:
                 text
             ):
                 text, changed = text[match.end() :].strip(), True
+        lead = _polite_lead(text, cues)
+        if lead:
+            text, changed = text[lead:].lstrip(" ,:"), True
         words = text.split()
         for n in (4, 3, 2, 1):
             tail = tokens(" ".join(words[-n:]))
@@ -113,3 +121,14 @@ def strip_ends(text: str, cues: Cues) -> str:
                 text, changed = " ".join(words[:-n]).rstrip(" ,.;:-–—!"), True
                 break
     return text.strip(" ,;:-–—")
+
+
+def _polite_lead(text: str, cues: Cues) -> int:
+    """How many characters of a request form stand before the instruction ("could you please", "you should").
+    None before a negation: "you should not" must keep its "not" in a whole sentence."""
+    words = list(re.finditer(r"\S+", text))
+    lower = [normalise(m[0]).strip(",.:!") for m in words]
+    n = cues["polite"].at(lower, 0)
+    if not n or n >= len(words) or cues["negators"].at(lower, n):
+        return 0
+    return words[n].start()

@@ -1,0 +1,210 @@
+"""The extractive optimizer: lessons in the user's own words, chosen on training sessions alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from skillopt.core.edit import Candidate, Edit, Patch, apply_edits
+from skillopt.core.skill import Skill
+from skillopt.core.task import Task
+from skillopt.protocols import OptimizerContext, TrainRollout
+from skillopt_sleep.lessons import Clause, capital_safe, clauses, names_one_session, occasion_words
+from skillopt_sleep.mine.cues import Cues
+from skillopt_sleep.mine.feedback import spoken_names
+from skillopt_sleep.mine.ops import Op
+from skillopt_sleep.mine.words import content, stem, tokens
+from skillopt_sleep.proposal import lesson_id
+from skillopt_sleep.replay import CONTROLS, REPLAYED, RESTATED, EvidenceScorer, Recorded, RecordedAgent
+from skillopt_sleep.rules import read_rules, scoped
+from skillopt_sleep.skillfile import REGION
+from skillopt_sleep.split import MIN_EVIDENCE
+
+_LEAST = 2
+_LEAST_SHARE = 0.34
+_CONTRARY_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A lesson as it could stand in the skill, with what the training sessions say about it."""
+
+    text: str
+    clause: Clause
+    readable: bool
+    sessions: int
+    contrary: int
+    harmed: int
+    n: int
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether training speaks for it: enough sessions, no control harmed, hardly any contradiction."""
+        return (
+            self.harmed == 0
+            and self.sessions >= max(_LEAST, _LEAST_SHARE * self.n)
+            and self.contrary <= _CONTRARY_SHARE * self.n
+        )
+
+    @property
+    def rank(self) -> tuple[float, int, str]:
+        """Higher is better: sessions pre-empted, an action rather than a mere sentence, plain words."""
+        share = self.sessions / self.n
+        return (
+            share + (0.3 if self.readable else 0.0) + 0.25 * self.clause.plainness,
+            -len(self.text),
+            self.text,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractiveOptimizer:
+    """Proposes one lesson for each group of training rollouts, and never writes a word of its own.
+
+    A lesson is a whole clause that was typed in a training session, with a scope put before it by a fixed
+    template when its own words give none. `controls` are the training tasks that went well.
+    """
+
+    agent: RecordedAgent
+    scorer: EvidenceScorer
+    controls: tuple[Task, ...]
+    project: str
+    cues: Cues
+
+    async def reflect(self, rollouts: Sequence[TrainRollout], context: OptimizerContext) -> tuple[Patch, ...]:
+        """See `skillopt.protocols.Optimizer`."""
+        corrected = [r for r in rollouts if r.task.group != CONTROLS]
+        if all(r.rollout.score is not None and r.rollout.score.hard >= 1.0 for r in corrected):
+            return ()
+        refused = {r.edit.text for r in context.rejected}
+        draft = self.best([r.task for r in corrected], refused)
+        if draft is None:
+            return ()
+        evidence = tuple(r.task.id for r in corrected)
+        edit = Edit("append", text=self.line(draft.text), rationale=_rationale(draft), evidence=evidence)
+        return (Patch((edit,), _rationale(draft)),)
+
+    async def aggregate(self, patches: Sequence[Patch], context: OptimizerContext) -> Patch:  # noqa: ARG002
+        """Nothing to merge: each lesson is its own candidate."""
+        return Patch(tuple(e for p in patches for e in p.edits), "\n".join(p.reasoning for p in patches))
+
+    async def select(self, patch: Patch, context: OptimizerContext, *, budget: int) -> Patch:  # noqa: ARG002
+        """The first `budget` edits."""
+        return Patch(patch.edits[:budget], patch.reasoning)
+
+    def update(self, skill: Skill, patch: Patch) -> Candidate:
+        """Append to the block of learned lessons; nothing outside it changes."""
+        return apply_edits(skill, patch.edits, within=REGION)
+
+    def line(self, text: str) -> str:
+        """The list item a lesson becomes."""
+        return f"- {text} <!-- id: {lesson_id(text, self.project)} -->"
+
+    def best(self, tasks: Sequence[Task], refused: set[str]) -> Draft | None:
+        """The soundest draft for tasks of one group, or None when training does not carry any."""
+        recorded = [Recorded.of(t) for t in tasks]
+        if len({r.session_id for r in recorded}) < MIN_EVIDENCE:
+            return None
+        drafts = [d for d in self.drafts(tasks) if d.is_sound and self.line(d.text) not in refused]
+        return max(drafts, key=lambda d: d.rank, default=None)
+
+    def drafts(self, tasks: Sequence[Task]) -> list[Draft]:
+        """Every clause that was said in these tasks, with and without a scope, judged on training."""
+        recorded = [Recorded.of(t) for t in tasks]
+        wanted = self._wanted_names(tasks, recorded)
+        said = [
+            (r.session_id, f"{r.said} {' '.join(' '.join(op.tokens) for op in r.first)}") for r in recorded
+        ]
+        scopes = self._scopes(recorded)
+        out: dict[str, Draft] = {}
+        for clause in dict.fromkeys(c for r in recorded for c in clauses(r.said, self.cues)):
+            plain = capital_safe(clause.text, self.agent.vocabulary.programs)
+            if names_one_session(plain, said) or (wanted and not wanted & _names(plain)):
+                continue
+            for text in self._versions(plain, scopes):
+                out.setdefault(text, self._judge(text, clause, tasks, recorded))
+        return list(out.values())
+
+    def _wanted_names(self, tasks: Sequence[Task], recorded: Sequence[Recorded]) -> frozenset[str]:
+        """What the changes of most of these tasks gained and the person mostly named: a lesson that does not
+        name it says something else, or only what not to do."""
+        gained = Counter(
+            name
+            for t in tasks
+            for name in {p for c in t.checks if c.op != "command_not_ran" for p in _names(str(c.arg))}
+        )
+        said = Counter(name for r in recorded for name in _names(r.said))
+        n = len(tasks)
+        return frozenset(
+            name
+            for name, count in gained.items()
+            if 2 * count >= n and 2.5 * said[name] >= n and name not in self.cues.stop
+        )
+
+    def _versions(self, text: str, scopes: Sequence[str]) -> list[str]:
+        """The text alone when it can be read or names its own occasion; else under each scope."""
+        alone = read_rules(text, self.agent.vocabulary, self.cues)
+        versions = [text]
+        for scope in scopes:
+            command = scope.startswith("`")
+            names = [scope.strip("`")] if command else scope.split("|")
+            under = scoped(names, text, command=command, cues=self.cues)
+            if not alone and self._names_occasion(text, names):
+                continue
+            if not alone or read_rules(under, self.agent.vocabulary, self.cues) != alone:
+                versions.append(under)
+        return versions
+
+    def _names_occasion(self, text: str, names: Sequence[str]) -> bool:
+        own = set(content(tokens(text), self.cues))
+        return any(stem(w) in own for name in names for w in tokens(name))
+
+    def _scopes(self, recorded: Sequence[Recorded]) -> list[str]:
+        """Occasions of these tasks: the command they share, and the words of the requests, where they tell
+        these tasks from training tasks that went well."""
+        out = []
+        sessions = len({r.session_id for r in recorded})
+        keys = Counter(k for r in recorded for k in {op.key for op in r.first if op.kind == "command"})
+        controls = [Recorded.of(t) for t in self.controls]
+        elsewhere = Counter(k for r in controls for k in {op.key for op in r.first if op.kind == "command"})
+        usual = [
+            (n / sessions - elsewhere[k] / (len(controls) + 1), k)
+            for k, n in keys.items()
+            if 2 * n >= sessions
+        ]
+        if usual:
+            out.append(f"`{max(usual)[1]}`")
+        words = occasion_words([r.request for r in recorded], [r.request for r in controls], self.cues)
+        if words:
+            out.append("|".join(words))
+        return out
+
+    def _judge(self, text: str, clause: Clause, tasks: Sequence[Task], recorded: Sequence[Recorded]) -> Draft:
+        readable = bool(read_rules(text, self.agent.vocabulary, self.cues))
+        how = REPLAYED if readable else RESTATED
+        won = {
+            r.session_id
+            for task, r in zip(tasks, recorded, strict=True)
+            if self.scorer.judge(task, self.agent.replay(r, (text,))).detail == how
+        }
+        contrary = sum(self.scorer.meaning.contradicts(text, r.said) for r in recorded)
+        harmed = sum(
+            self.scorer.judge(t, self.agent.replay(Recorded.of(t), (text,))).hard < 1.0 for t in self.controls
+        )
+        n = len({r.session_id for r in recorded})
+        return Draft(text, clause, readable, len(won), contrary, harmed, n)
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(spoken_names(tokens(text)))
+
+
+def _rationale(draft: Draft) -> str:
+    how = "replayed" if draft.readable else "said again"
+    return f"{how} in {draft.sessions} of {draft.n} training sessions"
+
+
+def training_ops(tasks: Sequence[Task], after: Sequence[Op]) -> tuple[Op, ...]:
+    """The operations an agent may know: those of training tasks, and those that followed corrections there."""
+    return tuple(op for t in tasks for op in Recorded.of(t).first) + tuple(after)
