@@ -169,7 +169,7 @@ def _prepare(home: StateHome, choice: Choice, adopter: Adopter) -> _Prepared:
         )
     _check_writable(real, before is not None)
     links = tuple(link for link in proposal.links if project is not None and _is_missing(link, project))
-    after, rest = _content(home, choice, before)
+    after, rest = chosen_bytes(home, choice, before)
     return _Prepared(
         proposal=proposal,
         real=real,
@@ -221,10 +221,13 @@ def _missing_folders(wanted: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(sorted(missing, key=lambda folder: (len(folder.parts), folder)))
 
 
-def _content(
+def chosen_bytes(
     home: StateHome, choice: Choice, before: bytes | None
 ) -> tuple[bytes, tuple[Proposal, bytes] | None]:
-    """The bytes to write, and what stays staged when only some lessons were chosen."""
+    """The bytes to write over `before`, and what stays staged when only some lessons were chosen.
+
+    Raises StorageError when the staged bytes are damaged, SkillFormatError when `before` cannot take lessons.
+    """
     proposal = choice.proposal
     if choice.lessons is None or len(choice.lessons) == len(proposal.lessons):
         return staged_bytes(home, proposal), None

@@ -10,6 +10,8 @@ from skillopt.cli.output import LazyGroup, run_command
 
 PROGRAM = "skillopt-sleep"
 
+_REVIEW = "skillopt_sleep.cli.review_commands"
+
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "harvest": (
         "skillopt_sleep.cli.harvest_commands",
@@ -17,6 +19,12 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Read new transcripts; say what is known of them.",
     ),
     "status": ("skillopt_sleep.cli.state_commands", "status", "What is known, what waits, what to do next."),
+    "show": (_REVIEW, "show_command", "A proposal, or all that wait: each lesson and its proof."),
+    "diff": (_REVIEW, "diff_command", "What adopting would change."),
+    "adopt": (_REVIEW, "adopt_command", "Write proposals to the live skill files."),
+    "discard": (_REVIEW, "discard_command", "Turn a proposal down, and say why."),
+    "undo": (_REVIEW, "undo_command", "Take back the last adopt, or one receipt."),
+    "recover": (_REVIEW, "recover_command", "Finish or reverse what a crash interrupted."),
     "nights": ("skillopt_sleep.cli.state_commands", "nights", "Every night that finished."),
     "config": ("skillopt_sleep.cli.state_commands", "config", "Show or change the settings."),
 }

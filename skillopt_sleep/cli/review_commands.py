@@ -1,0 +1,310 @@
+"""`show`, `diff`, `adopt`, `discard`, `undo`, `recover`: a person looks, decides, and takes back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from skillopt.cli.output import print_error, print_json, printable
+from skillopt.core.task import Json
+from skillopt.errors import RefusedError, SkillOptError
+from skillopt_sleep.adopt import Adopter, AdoptResult, Choice, adopt, choose, chosen_bytes
+from skillopt_sleep.cli.options import Caller, Common, common, common_options
+from skillopt_sleep.cli.text import counted
+from skillopt_sleep.describe import proposal_json, proposal_lines, recovered_json, recovered_lines
+from skillopt_sleep.diff import unified_diff
+from skillopt_sleep.git_view import git_sentence, git_state
+from skillopt_sleep.home import StateHome
+from skillopt_sleep.journal import read_live
+from skillopt_sleep.proposal import Proposal
+from skillopt_sleep.receipt import Receipt, Refusal
+from skillopt_sleep.recovery import recover_pending
+from skillopt_sleep.review import Reviewed, night_line, reviewed
+from skillopt_sleep.stage import discard, load, staged_bytes, waiting
+from skillopt_sleep.undo import Reversal, UndoResult, undo
+
+RUN_NEXT = "skillopt-sleep run"
+
+
+@click.command("show")
+@click.argument("name", metavar="[ID]", required=False)
+@common_options
+def show_command(name: str | None, **options: Any) -> None:
+    """Show what waits for you, or one proposal, receipt or night: each lesson and how it was proved."""
+    given = _given(options)
+    found = reviewed(given.home, name)
+    night = night_line(given.home, name) if name else None
+    if given.as_json:
+        rows = [
+            {**proposal_json(each.proposal), "state": each.state, "receipt": each.receipt} for each in found
+        ]
+        print_json(
+            "skillopt-sleep/show/1", {"proposals": rows, "night": night and name, "next": _next_of(found)}
+        )
+        return
+    if night:
+        _say([night, ""])
+    if not found:
+        _say(["No proposal waits." if name is None else "It proposed nothing.", ""])
+    for each in found:
+        _say([*proposal_lines(each.proposal), f"  state    {each.state}", ""])
+    _say([f"Next: {_next_of(found)}"])
+
+
+@click.command("diff")
+@click.argument("proposal_id", metavar="[ID]", required=False)
+@common_options
+def diff_command(proposal_id: str | None, **options: Any) -> None:
+    """Show what adopting would change, as a unified diff (of everything that waits, without an ID)."""
+    given = _given(options)
+    chosen = waiting(given.home) if proposal_id is None else (load(given.home, proposal_id),)
+    diffs = [(proposal, _diff(given.home, Choice(proposal))) for proposal in chosen]
+    following = _next_of([Reviewed(proposal) for proposal in chosen])
+    if given.as_json:
+        rows = [{"id": p.id, "path": p.target.path, "diff": text} for p, text in diffs]
+        print_json("skillopt-sleep/diff/1", {"diffs": rows, "next": following})
+        return
+    for _, text in diffs:
+        _say_diff(text)
+    if not diffs:
+        _say(["No proposal waits."])
+    # The diff alone goes to stdout, so that it can be piped into a file.
+    click.echo(f"Next: {following}", err=bool(diffs))
+
+
+@click.command("adopt")
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.option("--skill", metavar="NAME", help="The proposals for this skill.")
+@click.option("--lesson", "lessons", metavar="ID", multiple=True, help="Only this lesson; repeat for more.")
+@click.option("--all", "everything", is_flag=True, help="Everything that waits.")
+@click.option("--allow", metavar="FINDING", multiple=True, help="Accept this safety finding, by its name.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@common_options
+def adopt_command(ids: tuple[str, ...], allow: tuple[str, ...], yes: bool, **options: Any) -> int:
+    """Write proposals to the live skill files: all of them, or those that are refused stay staged."""
+    caller, given = Caller.from_process(), _given(options)
+    choices, unknown = _chosen(waiting(given.home), ids, options)
+    is_asking = not yes and not given.as_json and sys.stdin.isatty() and sys.stdout.isatty()
+    if choices and is_asking and not _agreed(given.home, choices):
+        _say(["Nothing was changed.", "Next: skillopt-sleep discard ID --why TEXT, or adopt later"])
+        return 0
+    adopter = Adopter(caller.user_home, frozenset(allow))
+    result = adopt(given.home, choices, adopter, now=caller.now)
+    return _report_adopt(given, result, (*unknown, *result.refused))
+
+
+@click.command("discard")
+@click.argument("proposal_id", metavar="ID")
+@click.option("--why", required=True, metavar="TEXT", help="The reason, kept with the proposal.")
+@common_options
+def discard_command(proposal_id: str, why: str, **options: Any) -> None:
+    """Turn a proposal down and remember why; its lessons come back only with new evidence."""
+    given = _given(options)
+    turned_down = discard(given.home, proposal_id, why=why, now=Caller.from_process().now)
+    proposal = turned_down.proposal
+    if given.as_json:
+        payload = {"discarded": {"id": proposal.id, "skill": proposal.skill, "why": why}, "next": RUN_NEXT}
+        print_json("skillopt-sleep/discard/1", payload)
+        return
+    _say([f"Discarded {proposal.id} for {proposal.skill}: {why}", f"Next: {RUN_NEXT}"])
+
+
+@click.command("undo")
+@click.argument("receipt_id", metavar="[RECEIPT]", required=False)
+@common_options
+def undo_command(receipt_id: str | None, **options: Any) -> int:
+    """Take back the last adopt, or one receipt: the very bytes, links and folders there were."""
+    given = _given(options)
+    result = undo(given.home, receipt_id, now=Caller.from_process().now)
+    return _report_undo(given, result)
+
+
+@click.command("recover")
+@common_options
+def recover_command(**options: Any) -> None:
+    """Finish or reverse what a crash interrupted; every command does so by itself."""
+    caller = Caller.from_process()
+    given = common(caller, options)
+    recovered = recover_pending(given.home)
+    if given.as_json:
+        rows = [recovered_json(each) for each in recovered]
+        print_json("skillopt-sleep/recover/1", {"recovered": rows, "next": "skillopt-sleep status"})
+        return
+    _say([*(recovered_lines(recovered) or ()), *([] if recovered else ["Nothing was interrupted."])])
+    _say(["Next: skillopt-sleep status"])
+
+
+def _given(options: dict[str, Any]) -> Common:
+    """The common options, after what a crash left was finished."""
+    given = common(Caller.from_process(), options)
+    for line in recovered_lines(recover_pending(given.home)):
+        click.echo(printable(line), err=True)
+    return given
+
+
+def _chosen(
+    open_proposals: Sequence[Proposal], ids: Sequence[str], options: dict[str, Any]
+) -> tuple[tuple[Choice, ...], tuple[Refusal, ...]]:
+    skill, lessons, everything = options["skill"], options["lessons"], options["everything"]
+    if everything and (ids or skill):
+        raise click.UsageError("--all already means every proposal; leave out the ids and --skill")
+    if not (ids or skill or lessons or everything):
+        if len(open_proposals) > 1:
+            listed = ", ".join(f"{proposal.id} ({proposal.skill})" for proposal in open_proposals)
+            raise click.UsageError(f"several proposals wait: {listed}; name one, or --all")
+        everything = True
+    return choose(open_proposals, ids=ids, skill=skill, lessons=lessons, everything=everything)
+
+
+def _agreed(home: StateHome, choices: Sequence[Choice]) -> bool:
+    for choice in choices:
+        _say(proposal_lines(choice.proposal))
+        _say([""])
+        _say_diff(_diff(home, choice))
+        _say([""])
+    return click.confirm(f"Adopt {counted(len(choices), 'change')}?")
+
+
+def _diff(home: StateHome, choice: Choice) -> str:
+    try:
+        live = read_live(Path(choice.proposal.target.path).resolve())
+        new = (
+            staged_bytes(home, choice.proposal)
+            if choice.lessons is None
+            else chosen_bytes(home, choice, live)[0]
+        )
+    except OSError as error:
+        raise RefusedError(f"{choice.proposal.target.path} cannot be read.", why=str(error)) from error
+    return unified_diff(choice.proposal, live, new)
+
+
+def _report_adopt(given: Common, result: AdoptResult, refused: Sequence[Refusal]) -> int:
+    notes = [note for receipt in result.receipts if (note := _git_note(receipt))]
+    following = "skillopt-sleep undo" if result.receipts else "skillopt-sleep diff" if refused else RUN_NEXT
+    payload: dict[str, object] = {
+        "receipts": [
+            _receipt_json(receipt, receipt.before_sha, receipt.after_sha) for receipt in result.receipts
+        ],
+        "refused": [{"id": refusal.id, "reason": refusal.reason} for refusal in refused],
+        "recovered": [recovered_json(each) for each in result.recovered],
+        "notes": notes,
+        "next": following,
+    }
+    error = _refusal_error("adopted", refused, following) if refused else None
+    if given.as_json:
+        return _print_result("skillopt-sleep/adopt/1", payload, error)
+    if not result.receipts and not refused:
+        _say(["No proposal waits, so nothing was changed."])
+    for receipt in result.receipts:
+        _say(
+            [f"Adopted {counted(len(receipt.lessons), 'lesson')} into {receipt.path} (receipt {receipt.id})."]
+        )
+    _say(notes)
+    return _say_end(refused, following, error)
+
+
+def _report_undo(given: Common, result: UndoResult) -> int:
+    following = "skillopt-sleep status"
+    payload: dict[str, object] = {
+        "receipts": [_receipt_json(r.receipt, r.before_sha, r.after_sha) for r in result.reversals],
+        "refused": [
+            {"id": each.id, "reason": each.reason, "adopted": each.ours, "live": each.theirs}
+            for each in result.refused
+        ],
+        "recovered": [recovered_json(each) for each in result.recovered],
+        "next": following,
+    }
+    error = _refusal_error("undone", result.refused, following) if result.refused else None
+    if given.as_json:
+        return _print_result("skillopt-sleep/undo/1", payload, error)
+    if not result.reversals and not result.refused:
+        _say(["There is no adopt to undo."])
+    _say(_undone(reversal) for reversal in result.reversals)
+    for refusal in result.refused:
+        if refusal.ours or refusal.theirs:
+            _say(
+                [
+                    "",
+                    "As it was adopted:",
+                    *_indented(refusal.ours),
+                    "As it is now:",
+                    *_indented(refusal.theirs),
+                ]
+            )
+    return _say_end(result.refused, following, error)
+
+
+def _undone(reversal: Reversal) -> str:
+    path = reversal.receipt.path
+    if reversal.after_sha is None:
+        return f"Removed {path}; it did not exist before."
+    if reversal.kept_edits:
+        return f"Took the learned block out of {path} and kept the edits made since."
+    return f"Restored {path} as it was."
+
+
+def _git_note(receipt: Receipt) -> str:
+    if not receipt.project:
+        return ""
+    return git_sentence(git_state(Path(receipt.project), Path(receipt.real_path)), receipt.path)
+
+
+def _receipt_json(receipt: Receipt, before_sha: str | None, after_sha: str | None) -> dict[str, Json]:
+    return {
+        "id": receipt.id,
+        "path": receipt.path,
+        "before_sha": before_sha,
+        "after_sha": after_sha,
+        "lessons": list(receipt.lessons),
+        "proposal": receipt.proposal,
+        "skill": receipt.skill,
+        "project": receipt.project,
+        "links": [link.path for link in receipt.links],
+    }
+
+
+def _refusal_error(done: str, refused: Sequence[Refusal], following: str) -> RefusedError:
+    why = "; ".join(f"{refusal.id}: {refusal.reason}" for refusal in refused)
+    return RefusedError(f"{len(refused)} could not be {done}.", why=why, next=following)
+
+
+def _print_result(schema: str, payload: dict[str, object], error: SkillOptError | None) -> int:
+    if error is None:
+        print_json(schema, payload)
+        return 0
+    print_error(schema, error, as_json=True, payload=payload)
+    return error.exit_code
+
+
+def _say_end(refused: Sequence[Refusal], following: str, error: SkillOptError | None) -> int:
+    for refusal in refused:
+        click.echo(printable(f"Refused {refusal.id}: {refusal.reason}"), err=True)
+    _say([f"Next: {following}"])
+    return 0 if error is None else error.exit_code
+
+
+def _next_of(found: Sequence[Reviewed]) -> str:
+    open_ones = [each.proposal for each in found if each.state == "waiting"]
+    if not open_ones:
+        return RUN_NEXT
+    one = open_ones[0].id if len(open_ones) == 1 else "--all"
+    return f"skillopt-sleep adopt {one}"
+
+
+def _indented(text: str) -> list[str]:
+    return [f"  {line}" for line in text.splitlines()]
+
+
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(printable(line))
+
+
+def _say_diff(text: str) -> None:
+    """Tabs are kept, for they are part of the text; anything else a terminal would obey is written out."""
+    for line in text.removesuffix("\n").split("\n") if text else ():
+        click.echo("\t".join(printable(part) for part in line.split("\t")))

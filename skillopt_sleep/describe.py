@@ -1,0 +1,174 @@
+"""A proposal for people, in plain lines, and for programs, as a JSON object."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+from skillopt.core.task import Json
+from skillopt_sleep.journal import Recovered
+from skillopt_sleep.proposal import Finding, Lesson, Proposal, Quote
+
+
+def chance(k: int, n: int) -> float:
+    """How likely `k` or more of `n` fair coins fall on one side: what luck alone would do."""
+    return sum(math.comb(n, hits) for hits in range(k, n + 1)) / 2**n if n else 1.0
+
+
+def proposal_lines(proposal: Proposal) -> Iterator[str]:
+    """The whole review of a proposal; lines hold words of the user as they are, not yet made printable."""
+    yield f"Proposal {proposal.id}: {proposal.skill} in {proposal.project or 'your own skills'}"
+    yield f"  file     {proposal.target.path}{'' if proposal.target.exists else '  (new)'}"
+    for link in proposal.links:
+        yield f"  link     {link.path} -> {link.target}"
+    yield f"  verdict  {_verdict(proposal)}"
+    yield f"  reason   {proposal.decision.reason}"
+    if proposal.test is not None:
+        test = proposal.test
+        yield f"  sealed   {test.before:.2f} -> {test.after:.2f} on {_of(test.n, 'sealed test session')}"
+    if proposal.cost_usd:
+        yield f"  cost     ${proposal.cost_usd:.2f}"
+    for lesson in proposal.lessons:
+        yield ""
+        yield from _lesson_lines(lesson)
+    if proposal.decision.pairs:
+        yield ""
+        yield "  held-out task       before  after"
+        yield from (f"  {task:<18.18}  {b:6.2f} {a:6.2f}" for task, b, a in proposal.decision.pairs)
+    if proposal.findings:
+        yield ""
+        yield "  Safety findings; each blocks adoption until you allow it by name:"
+        yield from (
+            f"  - {finding.name}: it {finding.what}: {finding.where}" for finding in proposal.findings
+        )
+
+
+def proof(lesson: Lesson) -> str:
+    """How a lesson was proved, with n and what luck alone would do."""
+    if lesson.mode == "restated":
+        said = f"not replayable; said again in {lesson.restated} of {lesson.n} held-out sessions"
+        return f"{said} ({_by_chance(lesson.restated, lesson.n)})"
+    counted = f"{_of(lesson.n, 'correction')} in held-out sessions: {lesson.replayed} replayed, "
+    return f"{counted}{lesson.restated} restated; obedience assumed ({_by_chance(lesson.replayed, lesson.n)})"
+
+
+def proposal_json(proposal: Proposal) -> dict[str, Json]:
+    """One of `proposals[]` or `rejected[]` of every `--json` object that has them."""
+    decision = proposal.decision
+    return {
+        "id": proposal.id,
+        "project": proposal.project,
+        "skill": proposal.skill,
+        "path": proposal.target.path,
+        "kind": proposal.kind,
+        "verdict": decision.verdict,
+        "reason": decision.reason,
+        "baseline": decision.current,
+        "candidate": decision.candidate,
+        "n": decision.n,
+        "interval": list(decision.interval) if decision.interval is not None else None,
+        "pairs": [
+            {"task": task, "baseline": before, "candidate": after} for task, before, after in decision.pairs
+        ],
+        "test": None
+        if proposal.test is None
+        else {"baseline": proposal.test.before, "candidate": proposal.test.after, "n": proposal.test.n},
+        "lessons": [_lesson_json(lesson) for lesson in proposal.lessons],
+        "findings": [finding_json(finding) for finding in proposal.findings],
+        "links": [{"path": link.path, "target": link.target} for link in proposal.links],
+        "harnesses": list(proposal.harnesses),
+        "night": proposal.night,
+        "created_at": proposal.created_at.isoformat(),
+        "usd": proposal.cost_usd,
+    }
+
+
+def finding_json(finding: Finding) -> dict[str, Json]:
+    """One of `findings[]`."""
+    return {"name": finding.name, "what": finding.what, "where": finding.where}
+
+
+def recovered_lines(recovered: Iterable[Recovered]) -> Iterator[str]:
+    """What became of interrupted commands, a sentence each."""
+    for each in recovered:
+        if each.outcome == "never_begun":
+            yield "An interrupted command had changed nothing yet; what it prepared was removed."
+        elif each.outcome == "finished":
+            yield f"An interrupted {each.kind} was finished: {', '.join(each.files)}."
+        else:
+            yield f"An interrupted {each.kind} was taken back: {', '.join(each.files)}."
+            yield from (f"{path} was edited meanwhile and left as it is." for path in each.edited)
+
+
+def recovered_json(each: Recovered) -> dict[str, Json]:
+    """One of `recovered[]`."""
+    return {
+        "id": each.id,
+        "kind": each.kind,
+        "outcome": each.outcome,
+        "files": list(each.files),
+        "edited": list(each.edited),
+    }
+
+
+def _verdict(proposal: Proposal) -> str:
+    decision = proposal.decision
+    told: str = decision.verdict
+    if decision.current is not None and decision.candidate is not None:
+        told += f", {decision.current:.2f} -> {decision.candidate:.2f} on {_of(decision.n, 'held-out task')}"
+    if decision.interval is not None:
+        low, high = decision.interval
+        told += f", gain between {low:+.2f} and {high:+.2f} ({decision.confidence:.0%})"
+    return told
+
+
+def _lesson_lines(lesson: Lesson) -> Iterator[str]:
+    yield f"  {lesson.id}  {lesson.text}"
+    if lesson.scope:
+        yield f"    applies: {lesson.scope}"
+    yield f"    proof: {proof(lesson)}"
+    if lesson.n:
+        yield f"    in words not heard in training: {lesson.fresh_wording} of {lesson.n}"
+    if lesson.supersedes:
+        yield f"    replaces: {', '.join(lesson.supersedes)}"
+    for title, quotes in (("learned from", lesson.train), ("measured on", lesson.held_out)):
+        if quotes:
+            yield f"    {title}:"
+            yield from (f"      {_quote(quote)}" for quote in quotes)
+
+
+def _quote(quote: Quote) -> str:
+    day = f"{quote.at:%Y-%m-%d}" if quote.at is not None else "undated   "
+    return f"{day}  {quote.session}  “{quote.words}”"
+
+
+def _lesson_json(lesson: Lesson) -> dict[str, Json]:
+    return {
+        "id": lesson.id,
+        "text": lesson.text,
+        "sessions": list(lesson.sessions),
+        "mode": lesson.mode,
+        "scope": lesson.scope,
+        "proof": proof(lesson),
+        "n": lesson.n,
+        "replayed": lesson.replayed,
+        "restated": lesson.restated,
+        "fresh_wording": lesson.fresh_wording,
+        "supersedes": list(lesson.supersedes),
+        "train": [_quote_json(quote) for quote in lesson.train],
+        "held_out": [_quote_json(quote) for quote in lesson.held_out],
+    }
+
+
+def _quote_json(quote: Quote) -> dict[str, Json]:
+    at = None if quote.at is None else quote.at.isoformat()
+    return {"session": quote.session, "at": at, "words": quote.words}
+
+
+def _by_chance(k: int, n: int) -> str:
+    p = chance(k, n)
+    return f"{k} of {n} by chance: p {'< .001' if p < 0.001 else '= ' + f'{p:.3f}'.removeprefix('0')}"
+
+
+def _of(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
