@@ -12,6 +12,7 @@ from skillopt.core.gate import Evaluate as Evaluate
 from skillopt.core.gate import GateDecision
 from skillopt.core.rollout import Rollout, Score, Trajectory
 from skillopt.core.skill import Skill
+from skillopt.core.state import TrainerState
 from skillopt.core.task import Split, Task
 
 
@@ -87,3 +88,15 @@ class Gate(Protocol):
     """Decides whether a candidate replaces the current skill, on held-out evidence only."""
 
     async def decide(self, current: Skill, candidate: Skill, evaluate: Evaluate) -> GateDecision: ...
+
+
+class RunStore(Protocol):
+    """Keeps the state of one run between steps."""
+
+    def load(self) -> TrainerState | None:
+        """The state saved last, None for a new run. Raises StorageError rather than lose one."""
+        ...
+
+    def save(self, state: TrainerState) -> None:
+        """Replaces the state, wholly or not at all."""
+        ...

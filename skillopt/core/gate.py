@@ -108,11 +108,12 @@ class _Gate(Protocol):
 class Rules:
     """When a comparison counts, and what is compared.
 
-    `min_pairs` valid pairs are needed; `max_error_rate` is the share of tasks that may lack a score on either
+    `min_pairs` valid pairs are needed; `min_gained` of them must gain for an accept; `max_error_rate` is the share of tasks that may lack a score on either
     side; `metric` and `mixed_weight` as in `measure`; `confidence` of the interval.
     """
 
     min_pairs: int = 1
+    min_gained: int = 0
     max_error_rate: float = 0.2
     metric: Metric = "hard"
     mixed_weight: float = 0.5
@@ -148,14 +149,17 @@ def compare(current: Evaluation, candidate: Evaluation, rules: Rules) -> GateDec
         missing = rules.min_pairs - len(pairs)
         reason = f"{len(pairs)} held-out pairs are too few to decide, {missing} more needed"
     else:
-        return _by_mean(decision)
+        return _by_mean(decision, rules.min_gained)
     return replace(decision, reason=reason)
 
 
-def _by_mean(decision: GateDecision) -> GateDecision:
+def _by_mean(decision: GateDecision, min_gained: int) -> GateDecision:
     # One sum of differences: equal scores in another order must tie exactly.
     gain = math.fsum(after - before for _, before, after in decision.pairs)
     change = f"{decision.current or 0:.3f} to {decision.candidate or 0:.3f} over {decision.n} held-out tasks"
+    if gain > _ROUNDING and len(decision.gained) < min_gained:
+        few = f"only {len(decision.gained)} held-out tasks gained, {min_gained} are needed"
+        return replace(decision, verdict="reject", reason=f"{few} (mean score {change})")
     if gain > _ROUNDING:
         return replace(decision, verdict="accept", reason=f"mean score rose from {change}")
     how = "did not rise" if gain >= -_ROUNDING else "fell"

@@ -53,3 +53,9 @@ def content_id(*parts: Json, length: int = 12) -> str:
     """Hex id of `parts`: the same content has the same id on every machine."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]
+
+
+def task_content(task: Task) -> str:
+    """Hash of what a task asks and checks, whatever its id and split."""
+    checks: list[Json] = [[check.op, check.arg] for check in task.checks]
+    return content_id(task.prompt, checks, dict(task.context), length=64)

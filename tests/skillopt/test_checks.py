@@ -146,7 +146,8 @@ def test_a_pattern_that_backtracks_is_no_score() -> None:
 @pytest.mark.parametrize("op", ["exact", "json_valid", "number", "no_refusal", "section_present"])
 @pytest.mark.parametrize("piece", ["<answer>", " ", "# ", "1,", "can't ", "```\n", "#", "9", "\n# x"])
 def test_long_answers_take_linear_time(op: str, piece: str) -> None:
-    arg: Json = {"exact": "a", "number": 1, "section_present": "a"}.get(op)
+    arguments: dict[str, Json] = {"exact": "a", "number": 1, "section_present": "a"}
+    arg = arguments.get(op)
     started = time.perf_counter()
     compile_check(Check(op, arg)).passes(said(piece * 20_000 + "!"))
     assert time.perf_counter() - started < 2

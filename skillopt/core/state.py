@@ -1,0 +1,288 @@
+"""The trainer's whole state: one frozen value that is saved, loaded and compared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, TypeVar
+
+from skillopt.core.edit import Candidate, Edit, EditOutcome, EditReport, RejectedEdit
+from skillopt.core.gate import GateDecision
+from skillopt.core.skill import Skill, SkillKind
+from skillopt.errors import SkillOptError, StorageError
+
+SCHEMA = "skillopt.trainer_state"
+VERSION = 1
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A candidate that met the gate: its hash, what became of its edits, the verdict."""
+
+    candidate_sha: str
+    reports: tuple[EditReport, ...]
+    decision: GateDecision
+
+    @property
+    def applied(self) -> tuple[Edit, ...]:
+        """The edits that changed the text."""
+        return tuple(r.edit for r in self.reports if r.outcome is EditOutcome.APPLIED)
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """One finished step. `attempts` has the candidate and, when the gate asked for one, the second try;
+    the last decides. `train_mean` is the batch's mean score, None without a valid rollout."""
+
+    step: int
+    epoch: int
+    batch: tuple[str, ...]
+    train_mean: float | None
+    n_errors: int
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def decision(self) -> GateDecision:
+        """The verdict the step ended with."""
+        return self.attempts[-1].decision
+
+    @property
+    def accepted(self) -> tuple[Edit, ...]:
+        """The edits that are now in the skill."""
+        return self.attempts[-1].applied if self.decision.accepted else ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerState:
+    """Where a run stands. `identity` names all that can change its result; `step` counts finished steps;
+    `rejected` are the edits turned down in this epoch, `meta_skill` the optimizer's own note."""
+
+    identity: tuple[tuple[str, str], ...]
+    seed: str
+    current: str
+    best: str
+    kind: SkillKind = "skill"
+    best_score: float | None = None
+    step: int = 0
+    epoch: int = 0
+    history: tuple[StepRecord, ...] = ()
+    rejected: tuple[RejectedEdit, ...] = ()
+    meta_skill: str = ""
+    finished: bool = False
+
+    @classmethod
+    def begin(cls, skill: Skill, identity: Iterable[tuple[str, str]] = ()) -> TrainerState:
+        """The state before the first step."""
+        return cls(tuple(identity), skill.text, skill.text, skill.text, skill.kind)
+
+    @property
+    def skill(self) -> Skill:
+        """The current skill."""
+        return Skill(self.current, self.kind)
+
+    @property
+    def best_skill(self) -> Skill:
+        """The accepted skill with the highest selection score; the seed skill until one is higher."""
+        return Skill(self.best, self.kind)
+
+    def in_epoch(self, epoch: int, *, forget: bool = True) -> TrainerState:
+        """The state in `epoch`; a new epoch forgets the rejected edits of the one before unless told not to."""
+        if epoch == self.epoch:
+            return self
+        return replace(self, epoch=epoch, rejected=() if forget else self.rejected)
+
+    def after(self, record: StepRecord, candidate: Candidate) -> TrainerState:
+        """The state after a step that ended with `candidate`."""
+        decision = record.decision
+        best, best_score = self.best, self.best_score if self.best_score is not None else decision.current
+        score = decision.candidate if decision.accepted else None
+        if score is not None and (best_score is None or score > best_score):
+            best, best_score = candidate.text, score
+        return replace(
+            self,
+            current=candidate.text if decision.accepted else self.current,
+            best=best,
+            best_score=best_score,
+            step=self.step + 1,
+            history=(*self.history, record),
+            rejected=(*self.rejected, *_turned_down(record, {r.edit for r in self.rejected})),
+        )
+
+    def finish(self) -> TrainerState:
+        """The state when every step is done."""
+        return replace(self, finished=True)
+
+    def to_json(self) -> str:
+        """Deterministic: equal states give equal text."""
+        state = {"schema": SCHEMA, "version": VERSION, **asdict(self)}
+        return json.dumps(state, indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> TrainerState:
+        """Reads what `to_json` wrote. Raises StorageError for anything else: a state is never reset."""
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise _damaged(f"it is not complete JSON: {error}") from error
+        if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
+            raise StorageError(
+                "the state file was not written by the trainer",
+                next="use another run folder, or move the file away",
+            )
+        if (version := data.pop("version", None)) != VERSION:
+            raise StorageError(
+                f"the state file has version {version}, this program reads {VERSION}",
+                next="use the program that wrote it, or another run folder",
+            )
+        try:
+            return _state(data)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError, SkillOptError) as error:
+            raise _damaged(f"{type(error).__name__}: {error}") from error
+
+
+def _turned_down(record: StepRecord, known: set[Edit]) -> Iterable[RejectedEdit]:
+    """Edits a rejecting gate saw that are not in the skill now. An abstention says nothing about an edit."""
+    seen = {*known, *record.accepted}
+    for attempt in record.attempts:
+        decision = attempt.decision
+        for edit in attempt.applied:
+            if decision.verdict == "reject" and edit not in seen:
+                seen.add(edit)
+                yield RejectedEdit(edit, decision.reason, decision.current, decision.candidate)
+
+
+# --- reading --------------------------------------------------------------------------------------------
+
+
+def _damaged(why: str) -> StorageError:
+    return StorageError(
+        "the state file is damaged", why=why, next="restore it, or start in another run folder"
+    )
+
+
+def _build(kind: Callable[..., T], data: dict[str, Any], /, **readers: Callable[[Any], Any]) -> T:
+    """`kind(**data)` with some fields read first; missing and unknown keys are errors."""
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    if data.keys() != names:
+        raise ValueError(f"fields {sorted(data.keys() ^ names)}")
+    return kind(**{key: readers[key](value) if key in readers else value for key, value in data.items()})
+
+
+def _each(read: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
+    return lambda values: tuple(read(value) for value in _list(values))
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"a list is needed, not {value!r:.40}")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a text is needed, not {value!r:.40}")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise TypeError(f"a count is needed, not {value!r:.40}")
+    return value
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | None):
+        raise TypeError(f"a number is needed, not {value!r:.40}")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"true or false is needed, not {value!r:.40}")
+    return value
+
+
+def _one_of(*allowed: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if value not in allowed:
+            raise ValueError(f"{value!r:.40} is none of {', '.join(allowed)}")
+        return str(value)
+
+    return read
+
+
+def _edit(data: Any) -> Edit:
+    op = _one_of("append", "insert_after", "replace", "delete")
+    return _build(Edit, data, op=op, text=_text, anchor=_text, rationale=_text, evidence=_each(_text))
+
+
+def _report(data: Any) -> EditReport:
+    return _build(EditReport, data, edit=_edit, outcome=EditOutcome)
+
+
+def _pair(data: Any) -> tuple[Any, ...]:
+    task_id, before, after = _list(data)
+    return _text(task_id), _number(before), _number(after)
+
+
+def _decision(data: Any) -> GateDecision:
+    return _build(
+        GateDecision,
+        data,
+        verdict=_one_of("accept", "reject", "abstain"),
+        reason=_text,
+        n=_whole,
+        current=_number,
+        candidate=_number,
+        pairs=_each(_pair),
+        interval=lambda ends: None if ends is None else _each(_number)(ends),
+        dropped=_each(_text),
+    )
+
+
+def _attempt(data: Any) -> Attempt:
+    return _build(Attempt, data, candidate_sha=_text, reports=_each(_report), decision=_decision)
+
+
+def _record(data: Any) -> StepRecord:
+    record = _build(
+        StepRecord,
+        data,
+        step=_whole,
+        epoch=_whole,
+        batch=_each(_text),
+        n_errors=_whole,
+        attempts=_each(_attempt),
+    )
+    if not record.attempts:
+        raise ValueError("a step without attempts")
+    return record
+
+
+def _rejected(data: Any) -> RejectedEdit:
+    return _build(RejectedEdit, data, edit=_edit, reason=_text, current=_number, candidate=_number)
+
+
+def _state(data: Any) -> TrainerState:
+    state = _build(
+        TrainerState,
+        data,
+        identity=_each(lambda pair: tuple(_text(part) for part in _list(pair))),
+        seed=_text,
+        current=_text,
+        best=_text,
+        kind=_one_of("skill", "memory"),
+        best_score=_number,
+        step=_whole,
+        epoch=_whole,
+        history=_each(_record),
+        rejected=_each(_rejected),
+        meta_skill=_text,
+        finished=_flag,
+    )
+    if state.step != len(state.history):
+        raise ValueError(f"{state.step} steps but {len(state.history)} records")
+    return state
