@@ -150,11 +150,14 @@ class _Transcript:
         if self.script.headless:
             return
         snapshot = {"messageId": new_uuid(self.rng), "trackedFileBackups": {}, "timestamp": self.clock.tick()}
-        self._aside(
-            "file-history-snapshot",
-            messageId=snapshot["messageId"],
-            snapshot=snapshot,
-            isSnapshotUpdate=False,
+        name = str(snapshot["messageId"])
+        self.records.append(
+            {
+                "type": "file-history-snapshot",
+                "messageId": name,
+                "snapshot": snapshot,
+                "isSnapshotUpdate": False,
+            }
         )
 
     def _prompt(self, text: str) -> None:
@@ -189,7 +192,7 @@ class _Transcript:
         listing = "- run: start the app of this project\n- review: always read the diff before you answer"
         self._attachment("skill_listing", content=listing, names=["run", "review"], skillCount=2)
         prompt = ["You are a coding agent.", "Never commit unless asked. Always use the dedicated tools."]
-        self._attachment("prompt_snapshot", systemPrompt=prompt)
+        self._add("attachment", attachment={"type": "prompt_snapshot", "systemPrompt": prompt})
 
     def _end_turn(self) -> None:
         if not self.agent_id:

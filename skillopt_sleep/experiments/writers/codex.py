@@ -251,7 +251,11 @@ class _Paginated(_Rollout):
 
     def aborted(self, command: str) -> None:
         call_id = self.asked(command)
-        self.answered(call_id, "Wall time: 6.2 seconds\naborted by user")
+        if self.script.code_mode:
+            said = "aborted by user after 6.2s"
+            self.response("custom_tool_call_output", call_id=call_id, output=said)
+        else:
+            self.answered(call_id, "Wall time: 6.2 seconds\naborted by user")
         self.message("user", _ABORTED, "generic.turn_aborted", "harness")
         self.event("turn_aborted", turn_id=self.turn_id, reason="interrupted")
 
