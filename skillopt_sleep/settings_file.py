@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,20 +32,24 @@ def top_level(text: str, path: Path) -> Mapping[str, Any]:
 
 def with_value(text: str, key: str, value: str | Sequence[str], path: Path) -> str:
     """`text` with one key set; every line that does not belong to it stays as it is."""
-    written = value if isinstance(value, str) else list(value)
-    line = yaml.safe_dump({key: written}, default_flow_style=None, allow_unicode=True, width=10_000)
+    line = _line(key, value if isinstance(value, str) else list(value))
     root = _root(text, path)
     if root is None:
         return (text or HEADER).rstrip("\n") + "\n" + line
     if root.flow_style:
-        values = {**top_level(text, path), key: written}
-        return yaml.safe_dump(values, default_flow_style=None, allow_unicode=True, sort_keys=False)
+        others = {name: known for name, known in top_level(text, path).items() if name != key}
+        return HEADER + "".join(_line(name, known) for name, known in others.items()) + line
     lines = text.splitlines(keepends=True)
     for name, node in root.value:
         if name.value == key:
             first, last = name.start_mark.line, _last_line(node)
             return "".join([*lines[:first], line, *lines[last + 1 :]])
     return text.rstrip("\n") + "\n" + line
+
+
+def _line(key: str, value: Any) -> str:
+    # JSON on one line is YAML, and needs no care about what a bare word means.
+    return f"{key}: {json.dumps(value, ensure_ascii=False, default=str)}\n"
 
 
 def _root(text: str, path: Path) -> yaml.MappingNode | None:

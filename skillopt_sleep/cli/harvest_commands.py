@@ -134,22 +134,21 @@ def sources_text(reports: Sequence[SourceReport], chosen: Scope) -> str:
                 ],
             ),
         ]
-    lines += [line for report in reports for line in _skipped_text(report)]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_skipped_text(reports)])
 
 
-def _skipped_text(report: SourceReport) -> list[str]:
-    skipped = {entry.reason: entry.n for entry in report.harvest.skipped}
+def _skipped_text(reports: Sequence[SourceReport]) -> list[str]:
+    found = [(r.harvest.name, entry.reason, entry.n) for r in reports for entry in r.harvest.skipped]
+    silent = [f"{n} of {name}" for name, reason, n in found if reason == NO_USER_TURNS]
+    others = [row for row in found if row[1] != NO_USER_TURNS]
     lines = []
-    if silent := skipped.pop(NO_USER_TURNS, 0):
-        files = counted(silent, f"{report.harvest.name} file")
+    if others:
+        lines.append(f"\nNot understood, and left out:\n\n{table(('source', 'what', 'times'), others)}")
+    if silent:
         lines.append(
-            f"\nWarning: in {files} no words of a person were found. "
-            "A newer client may write them in a place this version does not know."
+            f"\nWarning: files without any words of a person: {', '.join(silent)}. "
+            "A newer client may keep them in a place this version does not know."
         )
-    if skipped:
-        reasons = ", ".join(f"{printable(reason)} {n}" for reason, n in skipped.items())
-        lines.append(f"\nNot understood in {report.harvest.name}: {reasons}.")
     return lines
 
 

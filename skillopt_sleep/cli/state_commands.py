@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,8 +16,10 @@ from skillopt_sleep.cli.text import counted, table
 from skillopt_sleep.home import StateHome
 from skillopt_sleep.ledger import Ledger
 from skillopt_sleep.ledger_rows import LedgerCounts, Night, ProjectCount
-from skillopt_sleep.proposal import Proposal
 from skillopt_sleep.settings import KEYS, checked, known_key, load_settings, read_config
+
+if TYPE_CHECKING:
+    from skillopt_sleep.proposal import Proposal  # slow to import, only needed when something waits
 
 STATUS_SCHEMA = "skillopt-sleep/status/1"
 NIGHTS_SCHEMA = "skillopt-sleep/nights/1"
