@@ -74,6 +74,8 @@ _RULES: tuple[_Rule, ...] = (
     _token("jwt", "eyJ", r"(?<![_-])eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]{6,}){1,4}"),
 )  # fmt: skip
 
+_ANY_TOKEN = re.compile("|".join(sorted({re.escape(needle) for rule in _RULES for needle in rule.needles})))
+
 _AWS_ID = re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])")
 _AWS_SECRET = re.compile(r"(?<![A-Za-z0-9/+=])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
 _AWS_NEAR = 240
@@ -81,7 +83,7 @@ _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 
 _PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_PEM_BODY = re.compile(r"[A-Za-z0-9+/=\s\\:,.-]*")
+_PEM_BODY = re.compile(r"(?:(?:\s|\\[nr])++[A-Za-z0-9+/=]{20,}+)*+")
 
 _URL_PASSWORD = re.compile(r"(://[^\s/@:\"'<>]{0,100}:)([^\s/\"'<>]{1,200})(?=@)")
 _USER_FLAG = re.compile(
@@ -92,7 +94,7 @@ _MYSQL_FLAG = re.compile(
 )
 _SSHPASS = re.compile(r"\b(sshpass\s{1,4}-p\s{0,4})(\S{3,200})")
 _AUTH_HEADER = re.compile(
-    r"(?i)\b(authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:(?:bearer|basic|token)\s{1,3})?)([^\s\"']{6,})"
+    r"(?i)\b(authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:bearer|basic|token)\s{1,3})([^\s\"']{6,})"
 )
 _BEARER = re.compile(r"(?i)\b((?:bearer|basic)\s{1,3})([A-Za-z0-9._~+/=-]{16,})")
 
@@ -116,9 +118,7 @@ _KEY_VARIABLE = re.compile(
     r"(?<![A-Za-z0-9_])(?P<name>[A-Z0-9_]{0,40}?(?P<word>KEY|SALT|AUTH|PAT|DSN|SIGNATURE)[A-Z0-9_]{0,20})"
     r"(?P<eq>=)(?P<value>\"[^\"\n]{1,500}\"|'[^'\n]{1,500}'|[^\s\"'&;,(){}\[\]<>`|]{1,500})"
 )
-_ASSIGNED_NEEDLES = (
-    "password", "passwd", "passphrase", "pwd", "_pass", "secret", "token", "key", "credential", "_auth"
-)  # fmt: skip
+_ANY_NAME = re.compile(r"passw|passphrase|pwd|_pass|secret|token|key|credential|_auth")
 _PLACEHOLDER = re.compile(
     r"[$<*%{\[].*|\[redacted.*|x{3,}|\.{3,}|none|null|nil|true|false|undefined|string|str|bytes|int|bool|optional"
     r"|required|changeme|your[_-].*|(?:os|process|self|config|settings|env|secrets?)\.\w.*",
@@ -133,9 +133,10 @@ def redact(text: str) -> str:
     if "PRIVATE KEY" in text:
         text = _redact_pem(text)
     text = _redact_aws(text)
-    for rule in _RULES:
-        if any(needle in text for needle in rule.needles):
-            text = rule.pattern.sub(_replacer(rule), text)
+    if _ANY_TOKEN.search(text):
+        for rule in _RULES:
+            if any(needle in text for needle in rule.needles):
+                text = rule.pattern.sub(_replacer(rule), text)
     return _redact_named(text)
 
 
@@ -194,10 +195,10 @@ def _redact_named(text: str) -> str:
         text = _AUTH_HEADER.sub(_keep_prefix, text)
     if "bearer" in lower or "basic" in lower:
         text = _BEARER.sub(lambda m: _keep_prefix(m) if _looks_random(m.group(2)) else m.group(), text)
-    if any(needle in lower for needle in _ASSIGNED_NEEDLES):
+    if _ANY_NAME.search(lower):
         text = _ASSIGNED.sub(_assigned, text)
         text = _FLAGGED.sub(_assigned, text)
-    return _KEY_VARIABLE.sub(_key_variable, text)
+    return _KEY_VARIABLE.sub(_key_variable, text) if "=" in text else text
 
 
 def _keep_prefix(match: re.Match[str]) -> str:

@@ -116,19 +116,26 @@ class Codex:
             content_sha=lines.sha,
             driver=Driver.OWN if draft.is_own(self._own_dirs) else driver,
             project_of=self._project_of,
+            fork_of=transcript.forked_from or None,
         )
         ids = tuple(draft.ids)
         return Reading((session,), frozen_counts(counts), lines.n_bytes, frozenset(ids) - {""}, (ids,))
 
 
 _NOISE = re.compile(
-    rb'"type":"(?:world_state|token_usage_record|compacted)"|"type":"response_item","payload":\{"type":"reasoning"'
+    rb'"type":"(?:'
+    rb"world_state|token_usage_record|compacted"
+    rb'|event_msg","payload":\{"type":"(?:token_count|thread_settings_applied|agent_reasoning|exec_command_\w+)'
+    rb'|response_item","payload":\{"type":"(?:reasoning|ghost_snapshot|additional_tools)'
+    rb'|response_item","payload":\{"type":"message",(?:"(?:status|id)":"[^"\\]{0,80}",){0,2}"role":"(?:assistant|developer)'
+    rb')"'
 )
 
 
 def _is_noise(line: bytes) -> bool:
-    """Whether the raw line is a state snapshot or encrypted reasoning; the type stands before the payload."""
-    found = _NOISE.search(line, 0, 200)
+    """Whether the raw line is a snapshot, encrypted reasoning, or the model's view of what is not a person's.
+    The type stands before the payload, and no key can occur inside a string, where quotes are escaped."""
+    found = _NOISE.search(line, 0, 400)
     return bool(found and b'"payload":' not in line[: found.start()])
 
 
@@ -138,6 +145,7 @@ class _Transcript:
     def __init__(self, counts: Counter[str]) -> None:
         self.draft = Draft()
         self.thread_id = ""
+        self.forked_from = ""
         self._counts = counts
         self._tools = codex_tools.Calls(self.draft)
         self._originator = ""
@@ -209,7 +217,8 @@ class _Transcript:
         if self.thread_id:
             return
         self.thread_id = own_id
-        self._first_thread = as_str(payload.get("forked_from_id")) or own_id
+        self.forked_from = as_str(payload.get("forked_from_id"))
+        self._first_thread = self.forked_from or own_id
         draft.cwd = as_str(payload.get("cwd"), self._counts) or draft.cwd
         draft.branch = as_str(as_dict(payload.get("git"), self._counts).get("branch"), self._counts) or None
         draft.version = as_str(payload.get("cli_version"), self._counts)

@@ -208,7 +208,7 @@ class Draft:
             driver=driver,
             events=tuple(self.events),
             skills=tuple(self._skills),
-            fork_of=fork_of,
+            fork_of=clean(fork_of, MAX_NAME_CHARS) if fork_of else None,
             client_version=clean(self.version, 40),
             notes=tuple(self.notes),
         )

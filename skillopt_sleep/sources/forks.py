@@ -19,8 +19,8 @@ def mark_forks(
     A session whose records appeared in an earlier one keeps only its new events and names the other in
     `fork_of`; when none of those are a person's words its driver becomes `fork`. Of two sessions that share
     records the earlier is the one in `known` (record ids by session id, of sessions read before and not again
-    now), else the one with fewer records: a fork holds all its source had. `Reading.record_ids` stays whole.
-    Subagents and our own sessions are left alone.
+    now), else the one its client did not record as a fork, else the one with fewer records: a fork holds all
+    its source had. `Reading.record_ids` stays whole. Subagents and our own sessions are left alone.
     """
     here = {session.id for reading in readings for session in reading.sessions}
     owner: dict[str, str] = {
@@ -42,9 +42,9 @@ def mark_forks(
     return tuple(_with(reading, i, marked) for i, reading in enumerate(readings))
 
 
-def _age(readings: Sequence[Reading], i: int, j: int) -> tuple[int, str, int]:
+def _age(readings: Sequence[Reading], i: int, j: int) -> tuple[bool, int, str, int]:
     session = readings[i].sessions[j]
-    return len(set(readings[i].event_ids[j])), session.id, i
+    return session.fork_of is not None, len(set(readings[i].event_ids[j])), session.id, i
 
 
 def _without_copies(
