@@ -25,7 +25,7 @@ VARIABLES: Mapping[Key, str] = MappingProxyType(
     }
 )
 
-_AGE = re.compile(r"([0-9]{1,5})([hdw])")
+_AGE = re.compile(r"([0-9]{1,4})([hdw])")
 _HOURS = MappingProxyType({"h": 1, "d": 24, "w": 168})
 
 
@@ -80,7 +80,7 @@ def read_config(path: Path) -> Mapping[Key, Any]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
         raise ConfigError(
@@ -139,10 +139,7 @@ def since_time(since: str, now: datetime) -> datetime | None:
     if since == "all":
         return None
     if age := _AGE.fullmatch(since):
-        try:
-            return now - timedelta(hours=int(age[1]) * _HOURS[age[2]])
-        except OverflowError:
-            return datetime.min.replace(tzinfo=UTC)
+        return now - timedelta(hours=int(age[1]) * _HOURS[age[2]])
     try:
         return datetime.combine(date.fromisoformat(since), time(), UTC)
     except ValueError:

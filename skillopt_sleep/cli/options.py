@@ -134,15 +134,16 @@ def scope(caller: Caller, home: StateHome, options: Mapping[str, Any]) -> Scope:
         since_option=options["since"],
     )
     return Scope(
-        project=None if options["all_projects"] else _project(caller, options["project"]),
-        projects=settings.projects,
+        project=None if options["all_projects"] else project_at(caller, options["project"]),
+        projects=tuple(filter(None, (project_at(caller, Path(folder)) for folder in settings.projects))),
         sources=settings.sources or source_names(),
         since=since_time(settings.since, caller.now),
     )
 
 
-def _project(caller: Caller, option: Path | None) -> str | None:
-    folder = caller.cwd if option is None else caller.cwd / option.expanduser()
+def project_at(caller: Caller, folder: Path | None) -> str | None:
+    """The project of a folder named from the working folder, or of that one."""
+    folder = caller.cwd if folder is None else caller.cwd / folder.expanduser()
     # A folder that is gone may still have sessions; its name is all there is to go by.
     return project_of(str(folder) if folder.exists() else os.path.normpath(folder))
 

@@ -11,7 +11,7 @@ import click
 from skillopt.cli.output import print_json, printable
 from skillopt.errors import ConfigError
 from skillopt.store.files import write_atomic
-from skillopt_sleep.cli.options import Caller, common, common_options, source_names
+from skillopt_sleep.cli.options import Caller, common, common_options, project_at, source_names
 from skillopt_sleep.cli.text import counted, table
 from skillopt_sleep.home import StateHome
 from skillopt_sleep.ledger import Ledger
@@ -116,7 +116,7 @@ def set_(key: str, values: Sequence[str], **options: Any) -> None:
         raise ConfigError("since takes one value", next="skillopt-sleep config set since 30d")
     given: object = list(values)
     if known == "projects":
-        given = [str(caller.cwd / Path(value).expanduser()) for value in values]
+        given = [project_at(caller, Path(value)) for value in values]
     elif known == "since" or len(values) == 1:
         given = values[0]
     from skillopt_sleep.settings_file import with_value
