@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from skillopt.core.edit import Candidate, Edit, Patch, apply_edits
@@ -13,7 +13,6 @@ from skillopt.protocols import OptimizerContext, TrainRollout
 from skillopt_sleep.lessons import Clause, capital_safe, clauses, names_one_session, occasion_words
 from skillopt_sleep.mine.cues import Cues
 from skillopt_sleep.mine.feedback import spoken_names
-from skillopt_sleep.mine.ops import Op
 from skillopt_sleep.mine.words import content, stem, tokens
 from skillopt_sleep.proposal import lesson_id
 from skillopt_sleep.replay import CONTROLS, REPLAYED, RESTATED, EvidenceScorer, Recorded, RecordedAgent
@@ -63,7 +62,8 @@ class ExtractiveOptimizer:
     """Proposes one lesson for each group of training rollouts, and never writes a word of its own.
 
     A lesson is a whole clause that was typed in a training session, with a scope put before it by a fixed
-    template when its own words give none. `controls` are the training tasks that went well.
+    template when its own words give none. `controls` are the training tasks that went well; `refused` the
+    ids of lessons that were turned down before on this very evidence, by group.
     """
 
     agent: RecordedAgent
@@ -71,14 +71,15 @@ class ExtractiveOptimizer:
     controls: tuple[Task, ...]
     project: str
     cues: Cues
+    refused: Mapping[str, frozenset[str]]
 
     async def reflect(self, rollouts: Sequence[TrainRollout], context: OptimizerContext) -> tuple[Patch, ...]:
         """See `skillopt.protocols.Optimizer`."""
         corrected = [r for r in rollouts if r.task.group != CONTROLS]
         if all(r.rollout.score is not None and r.rollout.score.hard >= 1.0 for r in corrected):
             return ()
-        refused = {r.edit.text for r in context.rejected}
-        draft = self.best([r.task for r in corrected], refused)
+        turned_down = {r.edit.text for r in context.rejected}
+        draft = self.best([r.task for r in corrected], turned_down)
         if draft is None:
             return ()
         evidence = tuple(r.task.id for r in corrected)
@@ -101,12 +102,19 @@ class ExtractiveOptimizer:
         """The list item a lesson becomes."""
         return f"- {text} <!-- id: {lesson_id(text, self.project)} -->"
 
-    def best(self, tasks: Sequence[Task], refused: set[str]) -> Draft | None:
+    def best(self, tasks: Sequence[Task], turned_down: Set[str]) -> Draft | None:
         """The soundest draft for tasks of one group, or None when training does not carry any."""
         recorded = [Recorded.of(t) for t in tasks]
         if len({r.session_id for r in recorded}) < MIN_EVIDENCE:
             return None
-        drafts = [d for d in self.drafts(tasks) if d.is_sound and self.line(d.text) not in refused]
+        before = self.refused.get(tasks[0].group, frozenset())
+        drafts = [
+            d
+            for d in self.drafts(tasks)
+            if d.is_sound
+            and self.line(d.text) not in turned_down
+            and lesson_id(d.text, self.project) not in before
+        ]
         return max(drafts, key=lambda d: d.rank, default=None)
 
     def drafts(self, tasks: Sequence[Task]) -> list[Draft]:
@@ -203,8 +211,3 @@ def _names(text: str) -> frozenset[str]:
 def _rationale(draft: Draft) -> str:
     how = "replayed" if draft.readable else "said again"
     return f"{how} in {draft.sessions} of {draft.n} training sessions"
-
-
-def training_ops(tasks: Sequence[Task], after: Sequence[Op]) -> tuple[Op, ...]:
-    """The operations an agent may know: those of training tasks, and those that followed corrections there."""
-    return tuple(op for t in tasks for op in Recorded.of(t).first) + tuple(after)

@@ -16,10 +16,47 @@ _URL = re.compile(r"\w+://|www\.")
 _PATH = re.compile(r"(?:^|\s)(?:~|/|[A-Za-z]:\\)[\w.-]+[/\\]")
 _NUMBER = re.compile(r"\d")
 _PERSON = frozenset(
-    "i i'm i'd i've you your you're you've my me ich du dein dir je tu ton te yo tú te dije".split()
+    [
+        "i",
+        "i'm",
+        "i'd",
+        "i've",
+        "you",
+        "your",
+        "you're",
+        "you've",
+        "my",
+        "me",
+        "ich",
+        "du",
+        "dein",
+        "dir",
+        "je",
+        "tu",
+        "ton",
+        "te",
+        "yo",
+        "tú",
+        "te",
+        "dije",
+    ]
 )
 _PAST = frozenset(
-    "forgot forgotten missed skipped ran used did was were vergessen oublié olvidaste olvidado".split()
+    [
+        "forgot",
+        "forgotten",
+        "missed",
+        "skipped",
+        "ran",
+        "used",
+        "did",
+        "was",
+        "were",
+        "vergessen",
+        "oublié",
+        "olvidaste",
+        "olvidado",
+    ]
 )
 
 
@@ -75,7 +112,7 @@ def _clause(piece: str, cues: Cues) -> Clause | None:
         faults.append("a number")
     if cues["question"].at(words, 0):
         faults.append("asks")
-    if cues["because"].at(words, 0) or cues["boundaries"].at(words, 0) and words[0] not in cues["standing"]:
+    if cues["because"].at(words, 0) or (cues["boundaries"].at(words, 0) and words[0] not in cues["standing"]):
         faults.append("starts in the middle")
     return Clause(_sentence(text), tuple(faults), _plain_start(words, cues))
 

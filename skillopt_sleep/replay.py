@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from skillopt.core.rollout import Score, Step, Trajectory
 from skillopt.core.skill import Skill
 from skillopt.core.task import Json, Split, Task, content_id
-from skillopt_sleep.mine.meaning import Meaning
 from skillopt_sleep.mine.checks import Recurrence, checks_of, passes
 from skillopt_sleep.mine.cues import Cues
 from skillopt_sleep.mine.episodes import Correction, Episode
+from skillopt_sleep.mine.meaning import Meaning
 from skillopt_sleep.mine.ops import Op
 from skillopt_sleep.mine.recur import Want
 from skillopt_sleep.rules import Vocabulary, obey, read_rules

@@ -105,7 +105,7 @@ class Literal:
         if flags or len(core) < 2:
             return op
         last = core[-1]
-        if last in op.tokens[: _REACH + 1] and op.tokens.index(last) != 0 or op.tokens[0] == last:
+        if (last in op.tokens[: _REACH + 1] and op.tokens.index(last) != 0) or op.tokens[0] == last:
             return Op("command", core + op.tokens[op.tokens.index(last) + 1 :])
         return op
 
@@ -328,13 +328,18 @@ def _command_end(
     here = words[start].segment
     while end < len(words) and words[end].segment == here:
         grown = tuple(w.text for w in words[start : end + 1])
-        if grown in vocabulary.prefixes and not (
-            lower[end] in cues["boundaries"]
-            and not words[end].quoted
-            and grown[:-1] not in vocabulary.prefixes
+        if (
+            (
+                grown in vocabulary.prefixes
+                and not (
+                    lower[end] in cues["boundaries"]
+                    and not words[end].quoted
+                    and grown[:-1] not in vocabulary.prefixes
+                )
+            )
+            or words[end].quoted
+            or _CODELIKE.search(words[end].text)
         ):
-            end += 1
-        elif words[end].quoted or _CODELIKE.search(words[end].text):
             end += 1
         else:
             break

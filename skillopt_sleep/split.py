@@ -37,9 +37,7 @@ def wanted_counts(n: int, floor: int = MIN_EVIDENCE) -> dict[Split, int]:
 
 def _assign(sessions: Sequence[str], given: dict[str, Split], floor: int) -> None:
     counts = wanted_counts(len(sessions), floor)
-    missing = {
-        split: max(0, n - sum(given.get(s) is split for s in sessions)) for split, n in counts.items()
-    }
+    missing = {split: max(0, n - sum(given.get(s) is split for s in sessions)) for split, n in counts.items()}
     free = [s for s in sessions if s not in given]
     newest = free[len(free) - min(missing[Split.TEST], len(free)) :]
     for session in newest:

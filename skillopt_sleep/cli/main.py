@@ -13,11 +13,13 @@ PROGRAM = "skillopt-sleep"
 _REVIEW = "skillopt_sleep.cli.review_commands"
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "run": ("skillopt_sleep.cli.run_commands", "run_command", "One night: learn, and stage what held."),
     "harvest": (
         "skillopt_sleep.cli.harvest_commands",
         "harvest",
         "Read new transcripts; say what is known of them.",
     ),
+    "tasks": ("skillopt_sleep.cli.run_commands", "tasks_command", "What recurs, and what you said of it."),
     "status": ("skillopt_sleep.cli.state_commands", "status", "What is known, what waits, what to do next."),
     "show": (_REVIEW, "show_command", "A proposal, or all that wait: each lesson and its proof."),
     "diff": (_REVIEW, "diff_command", "What adopting would change."),

@@ -10,8 +10,8 @@ from datetime import datetime
 from skillopt.core.task import content_id
 from skillopt_sleep.mine.cues import Cues
 from skillopt_sleep.mine.feedback import Remark, is_ack, spoken_names, weigh
-from skillopt_sleep.mine.ops import Change, Op, change_between, ops_of
 from skillopt_sleep.mine.meaning import Meaning
+from skillopt_sleep.mine.ops import Change, Op, change_between, ops_of
 from skillopt_sleep.mine.words import tokens
 from skillopt_sleep.session import Action, Driver, Event, Interruption, Outcome, Session, UserTurn
 

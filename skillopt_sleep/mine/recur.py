@@ -7,10 +7,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from skillopt.core.task import content_id
-from skillopt_sleep.mine.cluster import average_linkage, cosine_view, join
+from skillopt_sleep.mine.cluster import Matrix, average_linkage, cosine_view, join
 from skillopt_sleep.mine.cues import Cues
-from skillopt_sleep.mine.embed import Embedder
+from skillopt_sleep.mine.embed import Embedder, Vectors
 from skillopt_sleep.mine.episodes import Correction, Episode
 from skillopt_sleep.mine.ops import Op
 from skillopt_sleep.mine.words import content, tokens
@@ -69,7 +71,7 @@ def recurring_tasks(
     wanted = {c.id: want.id for want in found_wants for c in want.corrections}
     missed = [_bag(wanted[c.id] for c in e.corrections if c.id in wanted) for e in episodes]
     vectors = embedder.embed([e.request for e in episodes])
-    close = (vectors @ vectors.T - 0.3).clip(0.0, 1.0) / 0.7
+    close = _closeness(vectors)
     similarity = join(
         [
             (TASK_W["done"], cosine_view(done, TASK_W["lone"])),
@@ -104,7 +106,7 @@ def wants(
     changed = [_change_bag(c) for c in corrections]
     acted = [_acted_bag(c) for c in corrections]
     vectors = embedder.embed([c.text for c in corrections])
-    close = (vectors @ vectors.T - 0.3).clip(0.0, 1.0) / 0.7
+    close = _closeness(vectors)
     similarity = join(
         [
             (WANT_W["said"], cosine_view(said)),
@@ -121,6 +123,12 @@ def wants(
                 Want(content_id(found[0].project, sorted(c.id for c in found)), found[0].project, found)
             )
     return tuple(out)
+
+
+def _closeness(vectors: Vectors) -> Matrix:
+    """Cosines above 0.3, which unrelated short texts stay under, stretched to [0, 1]."""
+    close: Matrix = np.clip((vectors @ vectors.T - np.float32(0.3)) / np.float32(0.7), 0.0, 1.0)
+    return close
 
 
 def _when(item: Episode | Correction) -> tuple[bool, str, str]:

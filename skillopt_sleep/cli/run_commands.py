@@ -1,0 +1,280 @@
+"""`run`, one night, and `tasks`, what recurs: harvest, mine, and for a night also learn and stage."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import anyio
+import click
+
+from skillopt.cli.output import print_json, printable
+from skillopt.core.task import Split
+from skillopt_sleep.cli.harvest_commands import (
+    elsewhere_text,
+    read_sources,
+    sources_json,
+    sources_text,
+    where_looked,
+)
+from skillopt_sleep.cli.options import Caller, Common, Scope, common, common_options, scope, scope_options
+from skillopt_sleep.cli.text import counted
+from skillopt_sleep.describe import proposal_json, proposal_lines
+from skillopt_sleep.harvest import SourceReport, select_sessions, source_reports
+from skillopt_sleep.ledger import Ledger
+from skillopt_sleep.ledger_rows import Night, ProjectCount
+from skillopt_sleep.mine.cues import load_cues
+from skillopt_sleep.mine.embed import HashedNgrams
+from skillopt_sleep.mine.project import mine_project
+from skillopt_sleep.night import (
+    ProjectNight,
+    Rejected,
+    Surroundings,
+    project_night,
+    record_of,
+    verdict_of,
+)
+from skillopt_sleep.runlock import run_lock
+from skillopt_sleep.task_view import TaskView, task_views
+
+RUN_SCHEMA = "skillopt-sleep/run/1"
+TASKS_SCHEMA = "skillopt-sleep/tasks/1"
+_SHOWN = 8
+
+
+@click.command("run")
+@click.option("--dry-run", is_flag=True, help="Show what a night would propose; stage and consume nothing.")
+@scope_options
+@common_options
+def run_command(dry_run: bool, **options: Any) -> None:
+    """One night: read what is new, find what you keep correcting, and stage the lessons that held.
+
+    Nothing live changes. Every lesson was checked on sessions it was not learned from.
+    """
+    started = time.monotonic()
+    caller = Caller.from_process()
+    given = common(caller, options)
+    chosen = scope(caller, given.home, options)
+    with run_lock(given.home, caller.now), Ledger.open(given.home.ledger) as ledger:
+        report = read_sources(ledger, caller, given, chosen)
+        around = Surroundings(
+            state=given.home,
+            user_home=caller.user_home,
+            now=caller.now,
+            night_id=ledger.begin_night(caller.now),
+            cues=load_cues(),
+            embedder=HashedNgrams(),
+        )
+        found = select_sessions(
+            ledger, chosen.project, projects=chosen.projects, sources=chosen.sources, since=chosen.since
+        )
+        nights = [anyio.run(_night, each, ledger, around, dry_run) for each in found]
+        reports = source_reports(
+            report, ledger.summaries(chosen.folders, chosen.sources, since=chosen.since)
+        )
+        payload = _run_json(around.night_id, nights, reports, time.monotonic() - started, dry_run=dry_run)
+        if not dry_run:
+            _finish(ledger, around, nights, payload)
+        known = tuple(one for one in ledger.projects() if one.human)
+    if given.as_json:
+        print_json(RUN_SCHEMA, payload)
+        return
+    click.echo(_run_text(nights, reports, known, given, chosen, dry_run=dry_run))
+
+
+async def _night(found: Any, ledger: Ledger, around: Surroundings, dry_run: bool) -> ProjectNight:
+    return await project_night(found, ledger, around, dry_run=dry_run)
+
+
+def _finish(
+    ledger: Ledger, around: Surroundings, nights: Sequence[ProjectNight], payload: dict[str, object]
+) -> None:
+    """A night counts, and its sessions are consumed, in one transaction at its very end."""
+    rejected, lessons = [], []
+    for night in nights:
+        turned_down, known = record_of(night)
+        rejected += [replace(r, night_id=around.night_id) for r in turned_down]
+        lessons += known
+    seconds = payload["seconds"]
+    finished = Night(
+        id=around.night_id,
+        started_at=around.now,
+        finished_at=Caller.from_process().now,
+        verdict=verdict_of(nights),
+        seconds=float(seconds) if isinstance(seconds, (int, float)) else 0.0,
+        summary=json.dumps(payload),
+    )
+    consumed = [session for night in nights for session in night.consumed]
+    ledger.finish_night(finished, consumed=consumed, rejected=rejected, lessons=lessons)
+
+
+def _run_json(
+    night_id: str,
+    nights: Sequence[ProjectNight],
+    reports: Sequence[SourceReport],
+    seconds: float,
+    *,
+    dry_run: bool,
+) -> dict[str, object]:
+    counts = Counter(split for n in nights for split in n.splits.values())
+    return {
+        "night": None if dry_run else night_id,
+        "dry_run": dry_run,
+        "verdict": verdict_of(nights),
+        "sources": sources_json(reports),
+        "episodes": sum(len(n.mined.episodes) for n in nights),
+        "recurring_tasks": sum(len(n.mined.tasks) for n in nights),
+        "splits": {split.value: counts[split] for split in Split},
+        "consumed": sum(len(n.consumed) for n in nights),
+        "proposals": [proposal_json(p) for n in nights for p in n.proposals],
+        "rejected": [_rejected_json(r) for n in nights for r in n.rejected],
+        "pending": [
+            {"project": p.project, "said": p.said, "sessions": p.sessions, "missing": p.missing}
+            for n in nights
+            for p in n.pending
+        ],
+        "spend": {"calls": 0, "tokens": 0, "usd": 0.0},
+        "seconds": round(seconds, 3),
+    }
+
+
+def _rejected_json(rejected: Rejected) -> dict[str, object]:
+    lesson, decision = rejected.turned_down.lesson, rejected.turned_down.decision
+    return {
+        "id": lesson.id,
+        "project": rejected.project,
+        "skill": rejected.route.skill,
+        "path": str(rejected.route.path),
+        "verdict": decision.verdict,
+        "reason": decision.reason,
+        "baseline": decision.current,
+        "candidate": decision.candidate,
+        "n": decision.n,
+        "interval": list(decision.interval) if decision.interval else None,
+        "lessons": [{"id": lesson.id, "text": lesson.text, "sessions": list(lesson.sessions)}],
+        "findings": [],
+    }
+
+
+def _run_text(
+    nights: Sequence[ProjectNight],
+    reports: Sequence[SourceReport],
+    known: Sequence[ProjectCount],
+    given: Common,
+    chosen: Scope,
+    *,
+    dry_run: bool,
+) -> str:
+    lines = [sources_text(reports, chosen), ""]
+    proposals = [p for n in nights for p in n.proposals]
+    if not any(n.mined.episodes for n in nights):
+        if known and chosen.project is not None:
+            return "\n".join(
+                [*lines, elsewhere_text(known, chosen), "Next: skillopt-sleep run --all-projects"]
+            )
+        return "\n".join(
+            [
+                *lines,
+                "No session of yours was found, so there is nothing to learn from yet.",
+                where_looked(reports),
+                "Next: work with one of these clients, then run this again.",
+            ]
+        )
+    views = [v for n in nights for v in task_views(n.mined, load_cues())]
+    lines += [_tasks_text(views), ""]
+    for proposal in proposals:
+        lines += [*proposal_lines(proposal), ""]
+    for night in nights:
+        lines += [
+            f'Turned down: "{printable(r.turned_down.lesson.text)}" ({r.turned_down.decision.reason}).'
+            for r in night.rejected
+        ]
+        lines += [
+            f'Not enough yet: "{printable(p.said)}" was said in {counted(p.sessions, "session")}; '
+            f"{p.missing} more needed to learn it and to test it."
+            for p in night.pending
+        ]
+    if proposals and dry_run:
+        return "\n".join([*lines, "Dry run: nothing was staged or consumed.", "Next: skillopt-sleep run"])
+    if proposals:
+        return "\n".join([*lines, "Nothing live was changed.", "Next: skillopt-sleep diff, then adopt"])
+    if not any(n.consumed for n in nights):
+        lines.append("Every session in scope was already used by an earlier night.")
+    else:
+        lines.append("No lesson was proposed tonight.")
+    following = "skillopt-sleep tasks" + (" --all-projects" if chosen.project is None else "")
+    return "\n".join([*lines, f"Next: {following}"])
+
+
+@click.command("tasks")
+@scope_options
+@common_options
+def tasks_command(**options: Any) -> None:
+    """The tasks that recur in your sessions, with what you said about them and their checks."""
+    caller = Caller.from_process()
+    given = common(caller, options)
+    chosen = scope(caller, given.home, options)
+    given.home.make()
+    with Ledger.open(given.home.ledger) as ledger:
+        report = read_sources(ledger, caller, given, chosen)
+        found = select_sessions(
+            ledger, chosen.project, projects=chosen.projects, sources=chosen.sources, since=chosen.since
+        )
+        known = tuple(one for one in ledger.projects() if one.human)
+        in_scope = ledger.summaries(chosen.folders, chosen.sources, since=chosen.since)
+    cues, embedder = load_cues(), HashedNgrams()
+    mined = [mine_project(each.project, each.sessions, cues, embedder) for each in found]
+    views = [view for each in mined for view in task_views(each, cues)]
+    if given.as_json:
+        payload: dict[str, object] = {
+            "tasks": [_task_json(view) for view in views],
+            "episodes": sum(len(each.episodes) for each in mined),
+        }
+        print_json(TASKS_SCHEMA, payload)
+        return
+    if not any(each.episodes for each in mined):
+        reports = source_reports(report, in_scope)
+        told = elsewhere_text(known, chosen) if known else where_looked(reports)
+        click.echo(f"No session of yours is in scope.\n{told}\nNext: skillopt-sleep tasks --all-projects")
+        return
+    click.echo(_tasks_text(views, everything=True))
+    click.echo("\nNext: skillopt-sleep run" + (" --all-projects" if chosen.project is None else ""))
+
+
+def _task_json(view: TaskView) -> dict[str, object]:
+    return {
+        "id": view.id,
+        "intent": view.intent,
+        "project": view.project,
+        "sessions": list(view.sessions),
+        "episodes": view.episodes,
+        "sources": list(view.sources),
+        "skill": view.skill,
+        "outcome": view.outcome,
+        "checks": [{"op": check.op, "arg": check.arg} for check in view.checks],
+        "corrections": [{"session": said.session, "text": said.words} for said in view.corrections],
+    }
+
+
+def _tasks_text(views: Sequence[TaskView], *, everything: bool = False) -> str:
+    if not views:
+        return "Nothing recurs in these sessions yet: every request was asked once."
+    projects = sorted({view.project for view in views})
+    shown = views if everything else views[:_SHOWN]
+    lines = [f"{counted(len(views), 'task')} recur:"]
+    for view in shown:
+        where = f"  [{printable(view.project)}]" if len(projects) > 1 else ""
+        lines.append(f'  "{printable(view.intent)}" {view.outcome}{where}')
+        lines += [
+            f'      you said: "{printable(text)}"'
+            for text in dict.fromkeys(" ".join(said.words.split())[:100] for said in view.corrections)
+        ][: None if everything else 2]
+        if everything and view.checks:
+            lines.append("      checks: " + ", ".join(f"{c.op} {printable(str(c.arg))}" for c in view.checks))
+    if len(views) > len(shown):
+        lines.append(f"  and {len(views) - len(shown)} more (skillopt-sleep tasks)")
+    return "\n".join(lines)

@@ -1,0 +1,214 @@
+"""One skill's training of a night: the engine's trainer on mined tasks, and the evidence for each lesson."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from skillopt.core.edit import Edit
+from skillopt.core.gate import GateDecision, NoRegression, Pair, Strict, mean_interval
+from skillopt.core.schedule import EditBudget
+from skillopt.core.skill import Skill
+from skillopt.core.task import Split, Task
+from skillopt.train.config import TrainConfig
+from skillopt.train.trainer import Trainer, TrainResult
+from skillopt_sleep.evidence import ExtractiveOptimizer
+from skillopt_sleep.mine.cues import Cues
+from skillopt_sleep.mine.meaning import Meaning
+from skillopt_sleep.mine.recur import Want
+from skillopt_sleep.proposal import Lesson, Quote, SealedTest, lesson_id
+from skillopt_sleep.replay import CONTROLS, REPLAYED, RESTATED, MinedEnvironment, Recorded, RecordedAgent
+from skillopt_sleep.rules import Vocabulary, read_rules, read_scope
+from skillopt_sleep.skillfile import read_lessons
+from skillopt_sleep.split import MIN_EVIDENCE
+
+EPOCHS = 3
+"""A want whose first lesson was turned down gets two more tries; each is a look at the held-out tasks."""
+
+MIN_GAINED = 2
+"""A lesson must pre-empt corrections of at least two held-out tasks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What one skill is trained on; `refused` are lessons already turned down on this evidence, by want."""
+
+    project: str
+    skill: Skill
+    wants: tuple[Want, ...]
+    tasks: tuple[Task, ...]
+    vocabulary: Vocabulary
+    meaning: Meaning
+    refused: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedDown:
+    """A lesson the gate did not accept, and why."""
+
+    lesson: Lesson
+    want: Want
+    decision: GateDecision
+
+
+@dataclass(frozen=True, slots=True)
+class Consolidated:
+    """A finished training: the lessons accepted (with the wants they belong to) and those turned down."""
+
+    lessons: tuple[Lesson, ...]
+    wants: tuple[Want, ...]
+    decision: GateDecision
+    rejected: tuple[TurnedDown, ...]
+    test: SealedTest | None
+
+
+async def consolidate(material: Material, cues: Cues) -> Consolidated:
+    """Train one skill behind the gate, one lesson a step, and score the sealed test once at the end."""
+    environment = MinedEnvironment(material.tasks, material.meaning)
+    agent = RecordedAgent(material.vocabulary, cues)
+    controls = tuple(t for t in environment.tasks(Split.TRAIN) if t.group == CONTROLS)
+    optimizer = ExtractiveOptimizer(
+        agent, environment.scorer, controls, material.project, cues, dict(material.refused)
+    )
+    trainer = Trainer(
+        environment,
+        agent,
+        optimizer,
+        NoRegression(Strict(min_pairs=MIN_EVIDENCE, min_gained=MIN_GAINED)),
+        skill=material.skill,
+        config=TrainConfig(
+            epochs=EPOCHS,
+            batches="by_group",
+            edit_budget=EditBudget("constant", 1, 1),
+            rejected_buffer="run",
+        ),
+    )
+    result = await trainer.fit()
+    wants = {w.id: w for w in material.wants}
+    groups = {t.id: t.group for t in material.tasks}
+    judge = _Evidence(environment, agent, cues, material.project)
+    accepted: list[tuple[Lesson, Want]] = []
+    rejected: list[TurnedDown] = []
+    for record in result.history:
+        want = wants.get(groups[record.batch[0]])
+        if want is None:
+            continue
+        for attempt in record.attempts:
+            for edit in attempt.applied:
+                lesson = judge.lesson(edit, want)
+                if attempt.decision.accepted:
+                    accepted.append((lesson, want))
+                else:
+                    held_out = {t.id for t in environment.tasks(Split.SELECTION) if t.group == want.id}
+                    rejected.append(TurnedDown(lesson, want, decision_of(attempt.decision, held_out)))
+    test = await _sealed(trainer, result, material.skill, environment) if accepted else None
+    won = {want.id for _, want in accepted}
+    tried = {t.id for t in environment.tasks(Split.SELECTION) if t.group in won}
+    return Consolidated(
+        lessons=tuple(lesson for lesson, _ in accepted),
+        wants=tuple(want for _, want in accepted),
+        decision=_overall([r.decision for r in result.history if r.accepted], tried),
+        rejected=tuple(r for r in rejected if r.want.id not in won),
+        test=test,
+    )
+
+
+async def _sealed(
+    trainer: Trainer, result: TrainResult, base: Skill, environment: MinedEnvironment
+) -> SealedTest | None:
+    corrected = {t.id for t in environment.tasks(Split.TEST) if t.group != CONTROLS}
+    if not corrected:
+        return None
+    before = (await trainer.test(result, base)).scores()
+    after = (await trainer.test(result, result.best)).scores()
+    n = len(corrected)
+    return SealedTest(sum(before[i] for i in corrected) / n, sum(after[i] for i in corrected) / n, n)
+
+
+def decision_of(decision: GateDecision, tasks: set[str]) -> GateDecision:
+    """The gate's decision on the held-out tasks it is about, others left out."""
+    return _on([p for p in decision.pairs if p[0] in tasks], decision)
+
+
+def _on(pairs: Sequence[Pair], decision: GateDecision) -> GateDecision:
+    n = len(pairs)
+    return replace(
+        decision,
+        n=n,
+        current=sum(p[1] for p in pairs) / n if n else None,
+        candidate=sum(p[2] for p in pairs) / n if n else None,
+        pairs=tuple(pairs),
+        interval=mean_interval([after - before for _, before, after in pairs], decision.confidence),
+    )
+
+
+def _overall(decisions: Sequence[GateDecision], tasks: set[str]) -> GateDecision:
+    """From before the first accepted lesson to after the last, on the held-out tasks of the lessons."""
+    if not decisions:
+        return GateDecision("reject", "no lesson was accepted")
+    before = {i: b for i, b, _ in decisions[0].pairs}
+    after = {i: a for i, _, a in decisions[-1].pairs}
+    return _on([(i, before[i], after[i]) for i in before if i in tasks and i in after], decisions[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """Counts what one lesson alone does on the held-out corrections of its want."""
+
+    environment: MinedEnvironment
+    agent: RecordedAgent
+    cues: Cues
+    project: str
+
+    def lesson(self, edit: Edit, want: Want) -> Lesson:
+        ((_, text),) = read_lessons(_alone(edit.text))
+        train = self._tasks(Split.TRAIN, want)
+        held_out = self._tasks(Split.SELECTION, want)
+        scorer = self.environment.scorer
+        how = Counter(scorer.judge(t, self.agent.replay(Recorded.of(t), (text,))).detail for t in held_out)
+        said = {Recorded.of(t).said.casefold().strip() for t in train}
+        readable = bool(read_rules(text, self.agent.vocabulary, self.cues))
+        _, body = read_scope(text, self.agent.vocabulary, self.cues)
+        at = {c.session_id: c.at for c in want.corrections}
+        return Lesson(
+            id=lesson_id(text, self.project),
+            text=text,
+            mode="replayed" if readable else "restated",
+            train=tuple(_quote(t, at) for t in train),
+            held_out=tuple(_quote(t, at) for t in held_out),
+            n=len(held_out),
+            replayed=how[REPLAYED],
+            restated=how[RESTATED],
+            fresh_wording=sum(Recorded.of(t).said.casefold().strip() not in said for t in held_out),
+            scope=text[: len(text) - len(body)].strip() or None,
+            occasions=occasions_of(want),
+        )
+
+    def _tasks(self, split: Split, want: Want) -> list[Task]:
+        return [t for t in self.environment.tasks(split) if t.group == want.id]
+
+
+def _quote(task: Task, at: Mapping[str, datetime | None]) -> Quote:
+    recorded = Recorded.of(task)
+    return Quote(recorded.session_id, recorded.said, at.get(recorded.session_id))
+
+
+def _alone(line: str) -> bytes:
+    return f"<!-- SKILLOPT_LEARNED_START -->\n{line}\n<!-- SKILLOPT_LEARNED_END -->\n".encode()
+
+
+def occasions_of(want: Want, most: int = 2) -> tuple[str, ...]:
+    """When the lesson of a want applies, for the description: the commands and files it was said about."""
+    keys: Counter[str] = Counter()
+    for c in want.corrections:
+        for op in {c.change.reacted, c.change.replaced} - {None}:
+            if op is not None and op.kind != "look":
+                keys[op.key] += 1
+    often = sorted(keys.items(), key=lambda k: (-k[1], k[0]))
+    usual = [key for key, n in often if 3 * n >= len(want.corrections)]
+    return tuple(
+        f"editing {key.removeprefix('edit:')}" if key.startswith("edit:") else f"running {key}"
+        for key in usual[:most]
+    )

@@ -1,0 +1,301 @@
+"""The nightly loop: harvest, mine, replay, consolidate, stage."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from skillopt.core.skill import Skill
+from skillopt.core.task import Split, content_id
+from skillopt_sleep.consolidate import Consolidated, Material, TurnedDown, consolidate
+from skillopt_sleep.harvest import ProjectSessions
+from skillopt_sleep.home import StateHome
+from skillopt_sleep.installed_skills import existing_skills
+from skillopt_sleep.ledger import Ledger
+from skillopt_sleep.ledger_rows import KnownLesson, LessonStatus, RejectedLesson
+from skillopt_sleep.mine.cues import Cues, load_cues
+from skillopt_sleep.mine.embed import Embedder
+from skillopt_sleep.mine.project import MinedProject, mine_project
+from skillopt_sleep.mine.recur import Want
+from skillopt_sleep.proposal import Lesson, Proposal, TargetFile, file_sha, proposal_id
+from skillopt_sleep.replay import mined_tasks
+from skillopt_sleep.route import Route, managed_route, route
+from skillopt_sleep.rules import Vocabulary
+from skillopt_sleep.session import Session
+from skillopt_sleep.skillfile import read_occasions, render_existing, render_managed
+from skillopt_sleep.split import MIN_EVIDENCE, assign_splits
+from skillopt_sleep.stage import discarded, open_proposal_for, stage
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Something that keeps being corrected, without enough sessions yet to learn from it."""
+
+    project: str
+    said: str
+    sessions: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A lesson that was turned down tonight, and for which skill."""
+
+    project: str
+    route: Route
+    turned_down: TurnedDown
+    evidence_sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectNight:
+    """What a night did in one project. `consumed` are the sessions it used; `splits` the new ones it gave."""
+
+    mined: MinedProject
+    splits: Mapping[str, Split]
+    new_splits: Mapping[str, Split]
+    proposals: tuple[Proposal, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    consumed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a night needs beside sessions: where state is kept, the user's home, the moment, its own id."""
+
+    state: StateHome
+    user_home: Path
+    now: datetime
+    night_id: str
+    cues: Cues
+    embedder: Embedder
+
+
+def verdict_of(projects: Sequence[ProjectNight]) -> str:
+    """One word for a night: `proposed`, `rejected`, `inconclusive` or `nothing_to_learn`."""
+    if any(p.proposals for p in projects):
+        return "proposed"
+    if any(p.rejected for p in projects):
+        return "rejected"
+    return "inconclusive" if any(p.pending for p in projects) else "nothing_to_learn"
+
+
+async def project_night(
+    found: ProjectSessions, ledger: Ledger, around: Surroundings, *, dry_run: bool
+) -> ProjectNight:
+    """One night in one project. Nothing is staged and no split is kept in a dry run.
+
+    A project without new sessions, or whose folder is gone, is mined but not trained.
+    """
+    mined = mine_project(found.project, found.sessions, around.cues, around.embedder)
+    known = ledger.splits(found.project)
+    fresh = {s.id for s in ledger.summaries([found.project]) if s.consumed_by is None} & {
+        s.id for s in found.sessions
+    }
+    folder = Path(found.project)
+    if not fresh or not folder.is_dir():
+        return ProjectNight(mined, known, {})
+    new_splits = give_splits(mined, found.sessions, known)
+    splits = {**known, **new_splits}
+    if not dry_run:
+        ledger.assign_splits(found.project, new_splits)
+    ready, pending = _ready(mined, splits)
+    used = {s.id: s.skills for s in found.sessions}
+    sources = sorted({s.source for s in found.sessions})
+    managed = managed_route(folder, sources)
+    installed = existing_skills(folder, around.user_home)
+    by_route: dict[Route, list[Want]] = defaultdict(list)
+    for want in ready:
+        by_route[route(want, used, installed, managed, around.embedder)].append(want)
+    drafted: list[Drafted] = []
+    rejected: list[Rejected] = []
+    for target, wants in sorted(by_route.items(), key=lambda r: str(r[0].path)):
+        live = target.path.read_bytes() if target.path.exists() else None
+        waiting = open_proposal_for(around.state, target.path)
+        kept = waiting.lessons if waiting else ()
+        occasions = waiting.occasions if waiting else ()
+        refused = _refused(wants, ledger.rejected_lessons(found.project), around.state)
+        base = Skill.from_bytes(_rendered(target, live, kept, occasions))
+        outcome = await consolidate(_material(mined, wants, splits, base, refused), around.cues)
+        rejected += [Rejected(found.project, target, t, evidence_sha(t.want)) for t in outcome.rejected]
+        if outcome.lessons:
+            drafted.append(_draft(found.project, target, live, waiting, outcome, sources, around))
+    if not dry_run:
+        drafted = [
+            Drafted(stage(around.state, d.proposal, d.new_bytes, d.held_out), d.new_bytes, d.held_out)
+            for d in drafted
+        ]
+    return ProjectNight(
+        mined=mined,
+        splits=splits,
+        new_splits=new_splits,
+        proposals=tuple(d.proposal for d in drafted),
+        rejected=tuple(rejected),
+        pending=pending,
+        consumed=tuple(sorted(fresh)),
+    )
+
+
+def give_splits(
+    mined: MinedProject, sessions: Sequence[Session], known: Mapping[str, Split]
+) -> dict[str, Split]:
+    """The splits of the sessions that have none. Sessions of one day that began with the same request are
+    copies or retries of each other: they stay together."""
+    first: dict[str, str] = {}
+    leader: dict[tuple[str, str], str] = {}
+    for s in sessions:
+        words = next((t.text for t in s.user_turns), "")
+        day = s.started_at.date().isoformat() if s.started_at else s.id
+        first[s.id] = leader.setdefault((day, " ".join(words.casefold().split())), s.id)
+    # A leader takes the split any of its group already has.
+    given = {first[i]: split for i, split in known.items() if i in first} | dict(known)
+    groups = {
+        w.id: list(dict.fromkeys(first[i] for i in w.session_ids))
+        for w in mined.wants
+        if len(w.session_ids) >= MIN_EVIDENCE
+    }
+    grouped = {i for ids in groups.values() for i in ids}
+    others = [i for i in dict.fromkeys(first.values()) if i not in grouped]
+    leaders = given | assign_splits(groups, others, given)
+    return {i: leaders[first[i]] for i in first if i not in known}
+
+
+def evidence_sha(want: Want) -> str:
+    """Names the evidence for a want: new sessions make it another."""
+    return content_id("evidence", sorted(want.session_ids))
+
+
+def record_of(night: ProjectNight) -> tuple[list[RejectedLesson], list[KnownLesson]]:
+    """What the ledger remembers of a project's night."""
+    project = night.mined.project
+    rejected = [
+        RejectedLesson(
+            project,
+            r.turned_down.lesson.id,
+            r.turned_down.lesson.text,
+            r.turned_down.decision.reason,
+            r.evidence_sha,
+        )
+        for r in night.rejected
+    ]
+    known = [
+        KnownLesson(project, lesson.id, lesson.text, lesson.sessions, LessonStatus.PROPOSED)
+        for p in night.proposals
+        for lesson in p.lessons
+    ]
+    return rejected, known
+
+
+def _ready(mined: MinedProject, splits: Mapping[str, Split]) -> tuple[tuple[Want, ...], tuple[Pending, ...]]:
+    """The wants with enough sessions on both sides, and those that wait for more."""
+    ready, pending = [], []
+    for want in mined.wants:
+        counts = {split: sum(splits.get(i) is split for i in want.session_ids) for split in Split}
+        missing = sum(max(0, MIN_EVIDENCE - counts[s]) for s in (Split.TRAIN, Split.SELECTION))
+        if missing:
+            said = min((c.text for c in want.corrections), key=lambda t: (len(t), t))
+            pending.append(Pending(mined.project, said, len(want.session_ids), missing))
+        else:
+            ready.append(want)
+    return tuple(ready), tuple(pending)
+
+
+def _refused(
+    wants: Sequence[Want], rejected: Sequence[RejectedLesson], state: StateHome
+) -> dict[str, frozenset[str]]:
+    """Lessons turned down before, by want: by the gate on the same evidence, by a person on no newer one."""
+    out = {}
+    turned_down = [lesson for d in discarded(state) for lesson in d.proposal.lessons]
+    for want in wants:
+        by_gate = {r.lesson_id for r in rejected if r.evidence_sha == evidence_sha(want)}
+        sessions = set(want.session_ids)
+        by_person = {lesson.id for lesson in turned_down if _nothing_new(sessions, lesson)}
+        out[want.id] = frozenset(by_gate | by_person)
+    return out
+
+
+def _nothing_new(sessions: set[str], lesson: Lesson) -> bool:
+    """Whether a want has hardly more sessions than a lesson was proposed on (test sessions are sealed)."""
+    known = {q.session for q in (*lesson.train, *lesson.held_out)}
+    return bool(known & sessions) and len(sessions - known) <= max(1, len(known) // 4)
+
+
+def _material(
+    mined: MinedProject,
+    wants: Sequence[Want],
+    splits: Mapping[str, Split],
+    base: Skill,
+    refused: Mapping[str, frozenset[str]],
+) -> Material:
+    training = [e for e in mined.episodes if splits.get(e.session_id) is Split.TRAIN]
+    seen = [op for e in training for ops in (e.first, *(c.after for c in e.corrections)) for op in ops]
+    return Material(
+        project=mined.project,
+        skill=base,
+        wants=tuple(wants),
+        tasks=mined_tasks(wants, mined.controls, splits, load_cues()),
+        vocabulary=Vocabulary.of(seen),
+        meaning=mined.meaning,
+        refused=refused,
+    )
+
+
+def _rendered(
+    target: Route, live: bytes | None, lessons: Sequence[Lesson], occasions: Sequence[str]
+) -> bytes:
+    if target.kind == "managed" or live is None:
+        named = [*(read_occasions(live) if live else ()), *occasions]
+        return render_managed(lessons, list(dict.fromkeys(named)), live)
+    return render_existing(lessons, live)
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """A proposal before it is staged, with its bytes and the held-out words its lessons must not repeat."""
+
+    proposal: Proposal
+    new_bytes: bytes
+    held_out: tuple[str, ...]
+
+
+def _draft(
+    project: str,
+    target: Route,
+    live: bytes | None,
+    waiting: Proposal | None,
+    outcome: Consolidated,
+    sources: Sequence[str],
+    around: Surroundings,
+) -> Drafted:
+    lessons = (*(waiting.lessons if waiting else ()), *outcome.lessons)
+    occasions = tuple(dict.fromkeys(o for lesson in lessons for o in lesson.occasions))
+    new = _rendered(target, live, lessons, occasions)
+    base_sha = file_sha(live) if live is not None else None
+    trained_on = {q.words for lesson in lessons for q in lesson.train}
+    proposal = Proposal(
+        id=proposal_id(str(target.path), base_sha, file_sha(new)),
+        project=project,
+        skill=target.skill,
+        kind=target.kind,
+        target=TargetFile(
+            str(target.path),
+            live is not None,
+            base_sha,
+            target.path.stat().st_mode & 0o7777 if live is not None else None,
+        ),
+        new_sha=file_sha(new),
+        lessons=lessons,
+        decision=outcome.decision,
+        created_at=around.now,
+        night=around.night_id,
+        links=target.links,
+        harnesses=tuple(sources),
+        occasions=occasions,
+        test=outcome.test,
+    )
+    held_out = tuple(q.words for lesson in lessons for q in lesson.held_out if q.words not in trained_on)
+    return Drafted(proposal, new, held_out)
