@@ -108,8 +108,9 @@ class _Gate(Protocol):
 class Rules:
     """When a comparison counts, and what is compared.
 
-    `min_pairs` valid pairs are needed; `min_gained` of them must gain for an accept; `max_error_rate` is the share of tasks that may lack a score on either
-    side; `metric` and `mixed_weight` as in `measure`; `confidence` of the interval.
+    `min_pairs` valid pairs are needed, and `min_gained` of them must gain for an accept; `max_error_rate` is
+    the share of tasks that may lack a score on either side; `metric` and `mixed_weight` as in `measure`;
+    `confidence` of the interval.
     """
 
     min_pairs: int = 1

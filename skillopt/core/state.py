@@ -89,7 +89,7 @@ class TrainerState:
         return Skill(self.best, self.kind)
 
     def in_epoch(self, epoch: int, *, forget: bool = True) -> TrainerState:
-        """The state in `epoch`; a new epoch forgets the rejected edits of the one before unless told not to."""
+        """The state in `epoch`; a new one forgets the edits rejected in the one before, unless told not."""
         if epoch == self.epoch:
             return self
         return replace(self, epoch=epoch, rejected=() if forget else self.rejected)

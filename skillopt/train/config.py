@@ -18,9 +18,8 @@ class TrainConfig:
     """Defaults are the paper's. `batches` are seeded shuffles of `batch_size`, or one for each `Task.group`.
 
     `repeats` counts rollouts of a held-out task; `metric` and `mixed_weight` are those of the batch's mean (a
-    gate has its own). `rejected_buffer` says how long edits the gate
-    turned down are remembered. `workers` rollouts run at once and never change a result.
-    Raises ConfigError for a count below one.
+    gate has its own). `rejected_buffer` says how long edits the gate turned down are remembered. `workers`
+    rollouts run at once and never change a result. Raises ConfigError for a count below one.
     """
 
     epochs: int = 4

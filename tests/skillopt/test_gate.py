@@ -49,6 +49,8 @@ def evaluation(scores: list[float | None], *, sha: str = "s", leaked: tuple[str,
         ([0, 0, NO], [1, 1, 1], Rules(max_error_rate=0.34), "accept", 2, "over 2"),
         ([NO, 0, 0], [1, 1, NO], Rules(max_error_rate=0.5), "abstain", 1, "2 of 3"),
         ([NO, NO], [NO, NO], Rules(max_error_rate=1.0), "abstain", 0, "1 more needed"),
+        ([0, 0, 0], [1, 0, 0], Rules(min_gained=2), "reject", 3, "1 held-out tasks gained, 2 are needed"),
+        ([0, 0, 0], [1, 1, 0], Rules(min_gained=2), "accept", 3, "rose"),
     ],
 )
 def test_compare(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import anyio
 import pytest
@@ -315,15 +316,18 @@ async def test_a_run_stopped_after_any_step_ends_the_same(tmp_path: Path, saves:
     assert len(result.history) == 6
 
 
-async def test_a_new_epoch_forgets_the_rejected_edits() -> None:
+@pytest.mark.parametrize(("buffer", "seen"), [("epoch", [0, 1, 1, 0, 0, 0]), ("run", [0, 1, 1, 1, 1, 1])])
+async def test_how_long_rejected_edits_are_remembered(
+    buffer: Literal["epoch", "run"], seen: list[int]
+) -> None:
     script = [Patch((SHOUT,)), Patch(), Patch(), Patch(), Patch(), Patch()]
     optimizer = ScriptedOptimizer(script)
-    config = TrainConfig(epochs=2, batches="by_group")
+    config = TrainConfig(epochs=2, batches="by_group", rejected_buffer=buffer)
     start = Skill(SEED.text + learn("tea").text + "\n")
     await Trainer(
         ListEnvironment(tasks()), RuleAgent(), optimizer, Strict(), skill=start, config=config
     ).fit()
-    assert [len(context.rejected) for context in optimizer.contexts] == [0, 1, 1, 0, 0, 0]
+    assert [len(context.rejected) for context in optimizer.contexts] == seen
 
 
 async def test_another_configuration_is_refused() -> None:

@@ -1,0 +1,144 @@
+"""The state survives the store to the byte, and what is not a state is an error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skillopt.core.edit import Candidate, Edit, EditOutcome, EditReport
+from skillopt.core.gate import GateDecision
+from skillopt.core.skill import Skill
+from skillopt.core.state import Attempt, StepRecord, TrainerState
+from skillopt.errors import StorageError
+from skillopt.events import Broadcast, EpochDone, Event, ListenerDropped
+from skillopt.store.run_store import FileStore, MemoryStore
+
+EDIT = Edit("append", "é\ud800", rationale="because", evidence=("t1", "t2"))
+OTHER = Edit("delete", anchor="x")
+
+
+def record(
+    verdict: str, step: int = 0, current: float | None = 0.25, candidate: float | None = 0.5
+) -> StepRecord:
+    decision = GateDecision(
+        verdict,  # type: ignore[arg-type]
+        "so",
+        2,
+        current,
+        candidate,
+        (("a", 0.0, 1.0), ("b", 0.5, 0.1)),
+        (-0.3, 0.7),
+        dropped=("b",),
+    )
+    reports = (EditReport(EDIT, EditOutcome.APPLIED), EditReport(OTHER, EditOutcome.ANCHOR_NOT_FOUND))
+    return StepRecord(step, 0, ("t1", "t2"), 0.1 + 0.2, 1, (Attempt("sha", reports, decision),))
+
+
+def some_state() -> TrainerState:
+    state = TrainerState.begin(Skill("seed\r\n", "memory"), [("agent", "a/1")])
+    return state.after(record("reject"), Candidate("no", "p")).after(
+        record("accept", 1), Candidate("yes", "p")
+    )
+
+
+def test_round_trip() -> None:
+    state = some_state()
+    again = TrainerState.from_json(state.to_json())
+    assert again == state
+    assert again.to_json() == state.to_json()
+    assert again.finish().finished
+
+
+def test_after() -> None:
+    start = TrainerState.begin(Skill("seed"))
+    rejected = start.after(record("reject"), Candidate("new", "p"))
+    assert (rejected.current, rejected.best, rejected.best_score, rejected.step) == ("seed", "seed", 0.25, 1)
+    assert [entry.edit for entry in rejected.rejected] == [EDIT]
+    abstained = start.after(record("abstain"), Candidate("new", "p"))
+    assert (abstained.current, abstained.rejected) == ("seed", ())
+    accepted = start.after(record("accept"), Candidate("new", "p"))
+    assert (accepted.current, accepted.best, accepted.best_score) == ("new", "new", 0.5)
+    worse = accepted.after(record("accept", 1, 0.5, 0.1), Candidate("worse", "p"))
+    assert (worse.current, worse.best, worse.best_score) == ("worse", "new", 0.5)
+    equal = accepted.after(record("accept", 1, 0.5, 0.5), Candidate("equal", "p"))
+    assert (equal.current, equal.best) == ("equal", "new")
+    unmeasured = start.after(record("accept", 0, None, None), Candidate("new", "p"))
+    assert (unmeasured.current, unmeasured.best, unmeasured.best_score) == ("new", "seed", None)
+
+
+def damage(change: Callable[[Any], None]) -> str:
+    data = json.loads(some_state().to_json())
+    change(data)
+    return json.dumps(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "damaged"),
+        (some_state().to_json()[:200], "damaged"),
+        ("[" * 100_000, "damaged"),
+        ("[]", "not written by the trainer"),
+        ('{"schema": "other"}', "not written by the trainer"),
+        (damage(lambda d: d.update(version=2)), "version 2"),
+        (damage(lambda d: d.update(extra=1)), "damaged"),
+        (damage(lambda d: d.pop("best")), "damaged"),
+        (damage(lambda d: d.update(step="2")), "damaged"),
+        (damage(lambda d: d.update(step=3)), "damaged"),
+        (damage(lambda d: d.update(current=None)), "damaged"),
+        (damage(lambda d: d.update(kind="x")), "damaged"),
+        (damage(lambda d: d.update(history=None)), "damaged"),
+        (damage(lambda d: d["history"][0].update(attempts=[])), "damaged"),
+        (damage(lambda d: d["history"][0]["attempts"][0]["decision"].update(verdict="maybe")), "damaged"),
+        (damage(lambda d: d["history"][0]["attempts"][0]["decision"].update(pairs=[[1]])), "damaged"),
+        (damage(lambda d: d["history"][0]["attempts"][0]["reports"][0].update(outcome="x")), "damaged"),
+        (damage(lambda d: d["rejected"][0]["edit"].update(op="rm")), "damaged"),
+    ],
+)
+def test_what_is_not_a_state(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(StorageError, match=message):
+        TrainerState.from_json(text)
+    store = FileStore(tmp_path)
+    store.path.write_text(text)
+    with pytest.raises(StorageError, match=message) as caught:
+        store.load()
+    assert str(store.path) in caught.value.what
+    assert store.path.read_text() == text
+
+
+def test_stores(tmp_path: Path) -> None:
+    for store in (MemoryStore(), FileStore(tmp_path / "new" / "run")):
+        assert store.load() is None
+        store.save(some_state())
+        assert store.load() == some_state()
+    path = tmp_path / "new" / "run" / "runtime_state.json"
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_bytes_that_are_not_text(tmp_path: Path) -> None:
+    (tmp_path / "runtime_state.json").write_bytes(b"\xff")
+    with pytest.raises(StorageError, match="cannot read"):
+        FileStore(tmp_path).load()
+
+
+def test_a_listener_that_raises_is_dropped_and_reported(caplog: pytest.LogCaptureFixture) -> None:
+    heard: list[Event] = []
+
+    def broken(event: Event) -> None:
+        raise OSError("full")
+
+    tell = Broadcast([broken, heard.append, broken])
+    tell(EpochDone(0, "s"))
+    tell(EpochDone(1, "s"))
+    assert [event for event in heard if isinstance(event, EpochDone)] == [
+        EpochDone(0, "s"),
+        EpochDone(1, "s"),
+    ]
+    assert len([event for event in heard if isinstance(event, ListenerDropped)]) == 2
+    assert "was dropped" in caplog.text
