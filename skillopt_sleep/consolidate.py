@@ -20,7 +20,7 @@ from skillopt_sleep.mine.meaning import Meaning
 from skillopt_sleep.mine.recur import Want
 from skillopt_sleep.proposal import Lesson, Quote, SealedTest, lesson_id
 from skillopt_sleep.replay import CONTROLS, REPLAYED, RESTATED, MinedEnvironment, Recorded, RecordedAgent
-from skillopt_sleep.rules import Vocabulary, read_rules, read_scope
+from skillopt_sleep.rules import Vocabulary, read_scope
 from skillopt_sleep.skillfile import read_lessons
 from skillopt_sleep.split import MIN_EVIDENCE
 
@@ -166,16 +166,20 @@ class _Evidence:
         ((_, text),) = read_lessons(_alone(edit.text))
         train = self._tasks(Split.TRAIN, want)
         held_out = self._tasks(Split.SELECTION, want)
-        scorer = self.environment.scorer
-        how = Counter(scorer.judge(t, self.agent.replay(Recorded.of(t), (text,))).detail for t in held_out)
+        mind = self.agent.read((text,))
+        judge = self.environment.scorer.judge
+        how = Counter(
+            judge(t.checks, r, self.agent.replay(r, mind), mind.unread).detail
+            for t in held_out
+            for r in (Recorded.of(t),)
+        )
         said = {Recorded.of(t).said.casefold().strip() for t in train}
-        readable = bool(read_rules(text, self.agent.vocabulary, self.cues))
-        _, body = read_scope(text, self.agent.vocabulary, self.cues)
+        _, body = read_scope(text, self.cues)
         at = {c.session_id: c.at for c in want.corrections}
         return Lesson(
             id=lesson_id(text, self.project),
             text=text,
-            mode="replayed" if readable else "restated",
+            mode="replayed" if mind.rules else "restated",
             train=tuple(_quote(t, at) for t in train),
             held_out=tuple(_quote(t, at) for t in held_out),
             n=len(held_out),

@@ -16,7 +16,7 @@ from skillopt_sleep.mine.feedback import spoken_names
 from skillopt_sleep.mine.words import content, stem, tokens
 from skillopt_sleep.proposal import lesson_id
 from skillopt_sleep.replay import CONTROLS, REPLAYED, RESTATED, EvidenceScorer, Recorded, RecordedAgent
-from skillopt_sleep.rules import read_rules, scoped
+from skillopt_sleep.rules import Occasion, read_rules, read_scope, scoped
 from skillopt_sleep.skillfile import REGION
 from skillopt_sleep.split import MIN_EVIDENCE
 
@@ -32,6 +32,7 @@ class Draft:
     text: str
     clause: Clause
     readable: bool
+    scoped: bool
     sessions: int
     contrary: int
     harmed: int
@@ -125,13 +126,14 @@ class ExtractiveOptimizer:
             (r.session_id, f"{r.said} {' '.join(' '.join(op.tokens) for op in r.first)}") for r in recorded
         ]
         scopes = self._scopes(recorded)
+        controls = [Recorded.of(t) for t in self.controls]
         out: dict[str, Draft] = {}
         for clause in dict.fromkeys(c for r in recorded for c in clauses(r.said, self.cues)):
             plain = capital_safe(clause.text, self.agent.vocabulary.programs)
             if names_one_session(plain, said) or (wanted and not wanted & _names(plain)):
                 continue
             for text in self._versions(plain, scopes):
-                out.setdefault(text, self._judge(text, clause, tasks, recorded))
+                out.setdefault(text, self._judge(text, clause, tasks, recorded, controls))
         return list(out.values())
 
     def _wanted_names(self, tasks: Sequence[Task], recorded: Sequence[Recorded]) -> frozenset[str]:
@@ -188,20 +190,29 @@ class ExtractiveOptimizer:
             out.append("|".join(words))
         return out
 
-    def _judge(self, text: str, clause: Clause, tasks: Sequence[Task], recorded: Sequence[Recorded]) -> Draft:
-        readable = bool(read_rules(text, self.agent.vocabulary, self.cues))
+    def _judge(
+        self,
+        text: str,
+        clause: Clause,
+        tasks: Sequence[Task],
+        recorded: Sequence[Recorded],
+        controls: Sequence[Recorded],
+    ) -> Draft:
+        mind = self.agent.read((text,))
+        readable = bool(mind.rules)
         how = REPLAYED if readable else RESTATED
+        judge = self.scorer.judge
         won = {
             r.session_id
             for task, r in zip(tasks, recorded, strict=True)
-            if self.scorer.judge(task, self.agent.replay(r, (text,))).detail == how
+            if judge(task.checks, r, self.agent.replay(r, mind), mind.unread).detail == how
         }
         contrary = sum(self.scorer.meaning.contradicts(text, r.said) for r in recorded)
-        harmed = sum(
-            self.scorer.judge(t, self.agent.replay(Recorded.of(t), (text,))).hard < 1.0 for t in self.controls
-        )
+        # Without a rule nothing is done otherwise, so no control can be harmed.
+        harmed = sum(self.agent.replay(c, mind) != c.first for c in controls) if readable else 0
         n = len({r.session_id for r in recorded})
-        return Draft(text, clause, readable, len(won), contrary, harmed, n)
+        scoped_text = read_scope(text, self.cues)[0] != Occasion()
+        return Draft(text, clause, readable, scoped_text, len(won), contrary, harmed, n)
 
 
 def _names(text: str) -> frozenset[str]:

@@ -118,6 +118,7 @@ def _clause(piece: str, cues: Cues) -> Clause | None:
 
 
 def _plain_start(words: Sequence[str], cues: Cues) -> bool:
+    words = words[cues["also"].at(words, 0) :]
     return bool(
         cues["verbs"].at(words, 0) or cues["edit_verbs"].at(words, 0) or cues["standing"].at(words, 0)
         or cues["negators"].at(words, 0)

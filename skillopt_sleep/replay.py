@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from skillopt.core.rollout import Score, Step, Trajectory
 from skillopt.core.skill import Skill
-from skillopt.core.task import Json, Split, Task, content_id
+from skillopt.core.task import Check, Json, Split, Task, content_id
 from skillopt_sleep.mine.checks import Recurrence, checks_of, passes
 from skillopt_sleep.mine.cues import Cues
 from skillopt_sleep.mine.episodes import Correction, Episode
 from skillopt_sleep.mine.meaning import Meaning
 from skillopt_sleep.mine.ops import Op
 from skillopt_sleep.mine.recur import Want
-from skillopt_sleep.rules import Vocabulary, obey, read_rules
+from skillopt_sleep.rules import Rule, Vocabulary, obey, read_rules
 from skillopt_sleep.skillfile import read_lessons
 
 REPLAYED = "replayed"
@@ -139,6 +139,14 @@ class MinedEnvironment:
 
 
 @dataclass(frozen=True, slots=True)
+class Mind:
+    """Lessons as an agent holds them: `rules` it can act on, `unread` sentences it merely knows."""
+
+    rules: tuple[Rule, ...]
+    unread: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedAgent:
     """Starts from what the agent first did and changes it only through rules it can read in the skill.
 
@@ -156,16 +164,24 @@ class RecordedAgent:
         return f"recorded-1-{content_id(list[Json](known), list[Json](sorted(self.vocabulary.files)))}"
 
     async def run(self, task: Task, skill: Skill, *, repeat: int = 0) -> Trajectory:  # noqa: ARG002
-        """Replay one recorded episode."""
-        return self.replay(Recorded.of(task), tuple(text for _, text in read_lessons(skill.to_bytes())))
+        """Replay one recorded episode with the lessons of a skill."""
+        lessons = tuple(text for _, text in read_lessons(skill.to_bytes()))
+        mind = self.read(lessons)
+        done = self.replay(Recorded.of(task), mind)
+        kept = tuple(Step("message", text=text) for text in mind.unread)
+        return Trajectory(kept + tuple(_step(op) for op in done))
 
-    def replay(self, recorded: Recorded, lessons: Sequence[str]) -> Trajectory:
-        """The first actions of an episode with the lessons in mind."""
-        read = [(lesson, read_rules(lesson, self.vocabulary, self.cues)) for lesson in lessons]
-        rules = [rule for _, found in read for rule in found]
-        done = obey(rules, recorded.request, recorded.first, self.cues)
-        in_mind = [Step("message", text=lesson) for lesson, found in read if not found]
-        return Trajectory(tuple(in_mind) + tuple(_step(op) for op in done))
+    def read(self, lessons: Sequence[str]) -> Mind:
+        """What the agent makes of some lessons: rules, and sentences it can only keep in mind."""
+        found = [(lesson, read_rules(lesson, self.vocabulary, self.cues)) for lesson in lessons]
+        return Mind(
+            rules=tuple(rule for _, rules in found for rule in rules),
+            unread=tuple(lesson for lesson, rules in found if not rules),
+        )
+
+    def replay(self, recorded: Recorded, mind: Mind) -> tuple[Op, ...]:
+        """What it would have done first in an episode."""
+        return obey(mind.rules, recorded.request, recorded.first, self.cues)
 
 
 def _step(op: Op) -> Step:
@@ -198,19 +214,20 @@ class EvidenceScorer:
     meaning: Meaning
 
     async def score(self, task: Task, trajectory: Trajectory) -> Score:
-        """See `skillopt.protocols.Scorer`."""
-        return self.judge(task, trajectory)
-
-    def judge(self, task: Task, trajectory: Trajectory) -> Score:
-        """The score, and in `detail` how it came about."""
-        recorded = Recorded.of(task)
-        done = done_in(trajectory)
+        """See `skillopt.protocols.Scorer`; `detail` says how the score came about."""
         in_mind = [step.text for step in trajectory.steps if step.kind == "message"]
+        return self.judge(task.checks, Recorded.of(task), done_in(trajectory), in_mind)
+
+    def judge(
+        self, checks: Sequence[Check], recorded: Recorded, done: Sequence[Op], in_mind: Sequence[str]
+    ) -> Score:
+        """The score of what was `done` in one episode with some sentences `in_mind`."""
         if recorded.is_control:
-            return _score(done == recorded.first, UNCHANGED, HARMED)
-        if task.checks and all(passes(check, done) for check in task.checks):
+            return _score(tuple(done) == recorded.first, UNCHANGED, HARMED)
+        if checks and all(passes(check, done) for check in checks):
             return _score(True, REPLAYED, "")
-        if done == recorded.first and any(self.meaning.restates(text, recorded.said) for text in in_mind):
+        unchanged = tuple(done) == recorded.first
+        if unchanged and any(self.meaning.restates(text, recorded.said) for text in in_mind):
             return _score(True, RESTATED, "")
         return _score(False, "", NOT_PREEMPTED)
 

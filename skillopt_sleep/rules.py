@@ -212,7 +212,7 @@ class _Mention:
 
 def read_rules(lesson: str, vocabulary: Vocabulary, cues: Cues) -> tuple[Rule, ...]:
     """The rules a lesson states, as far as they can be read with this vocabulary; often none."""
-    occasion, body = read_scope(lesson, vocabulary, cues)
+    occasion, body = read_scope(lesson, cues)
     words = _signed_words(body, cues)
     lower = [w.text.lower() for w in words]
     mentions = _mentions(words, lower, vocabulary, cues)
@@ -222,7 +222,7 @@ def read_rules(lesson: str, vocabulary: Vocabulary, cues: Cues) -> tuple[Rule, .
     flags = [m for m in mentions if m.kind == "flag"]
     files = [m for m in mentions if m.kind == "file" and m.sign > 0]
 
-    if (ordered := _ordered(words, lower, wanted, occasion, cues)) is not None:
+    if (ordered := _ordered(lower, wanted, occasion, cues)) is not None:
         return (ordered,)
     if wanted and unwanted:
         new, old = _nearest(wanted, unwanted)
@@ -253,7 +253,7 @@ def scoped(occasion: Sequence[str], lesson: str, *, command: bool, cues: Cues) -
     return (template.command if command else template.words).format(occasion=listed, lesson=text)
 
 
-def read_scope(lesson: str, vocabulary: Vocabulary, cues: Cues) -> tuple[Occasion, str]:
+def read_scope(lesson: str, cues: Cues) -> tuple[Occasion, str]:
     """The occasion that `scoped` put before a lesson, and the lesson without it."""
     for template in cues.scopes.values():
         for text, quote in ((template.command, "`"), (template.words, '"')):
@@ -357,7 +357,7 @@ def _nearest(wanted: Sequence[_Mention], unwanted: Sequence[_Mention]) -> tuple[
 
 
 def _ordered(
-    words: Sequence[_Word], lower: Sequence[str], wanted: Sequence[_Mention], occasion: Occasion, cues: Cues
+    lower: Sequence[str], wanted: Sequence[_Mention], occasion: Occasion, cues: Cues
 ) -> Rule | None:
     """ "A before B", "A first" (on an occasion), "A after B"."""
     for name, before in (("before", True), ("after", False)):

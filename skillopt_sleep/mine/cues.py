@@ -70,7 +70,7 @@ class ScopeWords:
     joiner: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Cues:
     """The cue phrases of every language together, and the scope templates of each."""
 

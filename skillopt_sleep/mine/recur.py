@@ -22,6 +22,7 @@ TASK_THRESHOLD = 0.1
 WANT_THRESHOLD = 0.1
 TASK_W = {"done": 0.5, "asked": 0.6, "missed": 0.4, "close": 0.5, "lone": 0.45}
 WANT_W = {"said": 0.95, "changed": 0.65, "acted": 0.4, "close": 0.4, "lone": 0.6}
+_ALIKE = 4.0
 _SHAPE = re.compile(r"[^\W\d_]+|\d+")
 
 
@@ -72,10 +73,16 @@ def recurring_tasks(
     missed = [_bag(wanted[c.id] for c in e.corrections if c.id in wanted) for e in episodes]
     vectors = embedder.embed([e.request for e in episodes])
     close = _closeness(vectors)
+    words = cosine_view(asked)
+    # What two episodes did speaks for one task when a correction shows that it mattered, or when they were
+    # asked for alike; two requests that merely both began with a look around have little in common.
+    certain = np.array([e.corrected for e in episodes])
+    alike = np.clip(_ALIKE * np.maximum(words, close), 0.0, 1.0)
+    weight = np.where(certain[:, None] | certain[None, :], 1.0, alike).astype(np.float32)
     similarity = join(
         [
-            (TASK_W["done"], cosine_view(done, TASK_W["lone"])),
-            (TASK_W["asked"], cosine_view(asked)),
+            (TASK_W["done"], weight * cosine_view(done, TASK_W["lone"])),
+            (TASK_W["asked"], words),
             (TASK_W["missed"], cosine_view(missed)),
             (TASK_W["close"], close),
         ]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 
 from skillopt_sleep.mine.cues import Cues
 
@@ -58,15 +60,18 @@ def content(words: Sequence[str], cues: Cues) -> tuple[str, ...]:
     return tuple(stem(w) for w in words if w not in cues.stop and not w.isdigit())
 
 
-def signed(text: str, cues: Cues) -> dict[str, int]:
+@lru_cache(maxsize=65536)
+def signed(text: str, cues: Cues) -> Mapping[str, int]:
     """Each content stem with +1, or -1 where it stands under a negation ("not npm", "npm nicht", "X instead
     of Y"). A stem seen both ways keeps the sign it had last."""
-    return {
-        stem(word): sign
-        for words in segments(text)
-        for word, sign in zip(words, signs(words, cues), strict=True)
-        if word not in cues.stop and not word.isdigit()
-    }
+    return MappingProxyType(
+        {
+            stem(word): sign
+            for words in segments(text)
+            for word, sign in zip(words, signs(words, cues), strict=True)
+            if word not in cues.stop and not word.isdigit()
+        }
+    )
 
 
 def signs(words: Sequence[str], cues: Cues) -> list[int]:
