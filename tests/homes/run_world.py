@@ -15,8 +15,9 @@ from typing import Any, TypeAlias
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from build import build_home, make_projects, world_names
+from build import build_home, make_projects
 from judge import Report, judge
+from world import world_names
 
 Json: TypeAlias = dict[str, Any]
 _SKILL_DIRS = (".claude/skills", ".agents/skills", ".github/skills", ".copilot/skills", ".codex/skills")

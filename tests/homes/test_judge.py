@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from build import build_home, world_names
+from build import build_home
 from judge import judge, why_false
+from run_world import adopted_lessons
+from world import world_names
 
 Json: TypeAlias = dict[str, Any]
 TICKET = re.compile(r"PAR-\d")
@@ -88,3 +90,22 @@ def test_a_fork_counts_as_its_source(truth: Json) -> None:
 def test_verdicts(project: str, text: str, why: str, tmp_path: Path) -> None:
     truth = build_home("storefront", tmp_path, 1, Path("/home/dev"))
     assert why_false(truth, f"/home/dev/{project}", text) == why
+
+
+def test_adopted_lessons_are_read_once_from_every_place(tmp_path: Path) -> None:
+    block = "# mine\n- not learned\n<!-- SKILLOPT_LEARNED_START -->\n- yarn, not npm <!-- id: 0123abcd -->\n"
+    block += (
+        "- branch first,\n  then commit <!-- id: 89abcdef -->\n<!-- SKILLOPT_LEARNED_END -->\n- nor this\n"
+    )
+    skill = tmp_path / "code/web/.agents/skills/skillopt-sleep-learned"
+    skill.mkdir(parents=True)
+    (skill / "SKILL.md").write_text(block, encoding="utf-8")
+    linked = tmp_path / "code/web/.claude/skills"
+    linked.mkdir(parents=True)
+    (linked / "skillopt-sleep-learned").symlink_to(skill)
+    project = str(tmp_path / "code/web")
+    truth = {"projects": {"web": project, "api": str(tmp_path / "code/api")}}
+    assert adopted_lessons(truth, tmp_path / "home") == [
+        (project, "yarn, not npm"),
+        (project, "branch first, then commit"),
+    ]

@@ -13,7 +13,8 @@ from random import Random
 from typing import Any, TypeAlias
 
 import pytest
-from build import WORLDS_DIR, build_home, lines, load_world, make_projects, world_names
+from build import build_home, make_projects
+from world import WORLDS_DIR, lines, load_world, world_names
 
 from skillopt_sleep.experiments.writers import (
     Compaction,
@@ -192,6 +193,7 @@ def keys(client: str, records: Iterator[Json]) -> set[str]:
                 kind += f"/{record['subtype']}" if kind == "system" else ""
                 if kind == "attachment":
                     kind += f"/{record['attachment']['type']}"
+                    inner = record | record["attachment"]
         found |= {kind, *(f"{kind}.{key}" for key in inner)}
     return found
 
