@@ -32,7 +32,7 @@ def mark_forks(
     marked: dict[tuple[int, int], tuple[Session, tuple[str, ...]]] = {}
     places = [(i, j) for i, reading in enumerate(readings) for j in range(len(reading.sessions))]
     for i, j in sorted(places, key=lambda place: _age(readings, *place)):
-        session, ids = readings[i].sessions[j], readings[i].event_ids[j]
+        session, ids = readings[i].sessions[j], _ids(readings[i], j)
         if session.driver in (Driver.SUBAGENT, Driver.OWN):
             continue
         marked[i, j] = _without_copies(session, ids, owner)
@@ -44,7 +44,12 @@ def mark_forks(
 
 def _age(readings: Sequence[Reading], i: int, j: int) -> tuple[bool, int, str, int]:
     session = readings[i].sessions[j]
-    return session.fork_of is not None, len(set(readings[i].event_ids[j])), session.id, i
+    return session.fork_of is not None, len(set(_ids(readings[i], j))), session.id, i
+
+
+def _ids(reading: Reading, j: int) -> tuple[str, ...]:
+    """The record id of each event; a source that tells none has no forks."""
+    return reading.event_ids[j] if reading.event_ids else ("",) * len(reading.sessions[j].events)
 
 
 def _without_copies(
@@ -71,10 +76,7 @@ def _without_copies(
 def _with(
     reading: Reading, i: int, marked: Mapping[tuple[int, int], tuple[Session, tuple[str, ...]]]
 ) -> Reading:
-    pairs = [
-        marked.get((i, j), (session, ids))
-        for j, (session, ids) in enumerate(zip(reading.sessions, reading.event_ids, strict=True))
-    ]
+    pairs = [marked.get((i, j), (session, _ids(reading, j))) for j, session in enumerate(reading.sessions)]
     return replace(
         reading,
         sessions=tuple(session for session, _ in pairs),

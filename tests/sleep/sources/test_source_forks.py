@@ -90,6 +90,11 @@ def test_alike_words_are_no_fork(tmp_path: Path) -> None:
     assert [driver for _, driver, _, _ in _brief(mark_forks(readings))] == ["human", "human"]
 
 
+def test_a_source_without_record_ids_has_no_forks(tmp_path: Path) -> None:
+    bare = [Reading(_reading(tmp_path, name, ONE).sessions) for name in ("a", "b")]
+    assert [driver for _, driver, _, _ in _brief(mark_forks(bare))] == ["human", "human"]
+
+
 def test_real_forks(transcripts: Path) -> None:
     for version, source, fork in (
         ("2.1.329", "86374cd9-03b9-4c58-82b8-9250a92a844a", "bd0ca267-0f5a-4284-92a8-5f2b4a0f2f39"),
