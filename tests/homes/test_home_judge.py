@@ -94,9 +94,7 @@ def test_verdicts(project: str, text: str, why: str, tmp_path: Path) -> None:
 
 def test_adopted_lessons_are_read_once_from_every_place(tmp_path: Path) -> None:
     block = "# mine\n- not learned\n<!-- SKILLOPT_LEARNED_START -->\n- yarn, not npm <!-- id: 0123abcd -->\n"
-    block += (
-        "- branch first,\n  then commit <!-- id: 89abcdef -->\n<!-- SKILLOPT_LEARNED_END -->\n- nor this\n"
-    )
+    block += "- branch first,\n  then commit <!-- id: 89abcdef -->\n<!-- SKILLOPT_LEARNED_END -->\n- nor\n"
     skill = tmp_path / "code/web/.agents/skills/skillopt-sleep-learned"
     skill.mkdir(parents=True)
     (skill / "SKILL.md").write_text(block, encoding="utf-8")
