@@ -148,7 +148,7 @@ def _harvest_source(
     this_call: Counter[str] = Counter()
     # A folder may lie below two roots; its files are one set all the same.
     paths = list(dict.fromkeys(path for root in roots for path in source.files(root, this_call)))
-    ids_before = _ids(ledger, source.name)
+    ids_before = ledger.session_ids(source.name)
     changed = _changed(paths, ledger.known_files(source.name), this_call)
     n_bytes = 0
     for done, (path, state) in enumerate(changed, start=1):
@@ -162,14 +162,10 @@ def _harvest_source(
         name=source.name,
         roots=tuple(str(root) for root in roots),
         files=len(paths),
-        new=len(_ids(ledger, source.name) - ids_before),
+        new=len(ledger.session_ids(source.name) - ids_before),
         skipped=tuple(Skipped(reason, n) for reason, n in sorted((kept + this_call).items())),
         bytes_read=n_bytes,
     )
-
-
-def _ids(ledger: Ledger, source: str) -> frozenset[str]:
-    return frozenset(session.id for session in ledger.summaries(sources=[source]))
 
 
 def _changed(

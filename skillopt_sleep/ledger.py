@@ -14,6 +14,7 @@ from skillopt_sleep.ledger_columns import (
     array_column,
     lesson_row,
     rejected_row,
+    scope_columns,
     session_row,
     text_column,
     time_column,
@@ -178,7 +179,7 @@ class Ledger:
         the longest, then the newest. With `since`, a session without any time is out of scope."""
         rows = self._file.rows(
             f"SELECT body FROM sessions WHERE {_IN_SCOPE} ORDER BY started_at, source, id",  # noqa: S608 (a constant)
-            _scope(projects, sources, since, drivers),
+            scope_columns(projects, sources, since, drivers),
         )
         return tuple(self._decoded(body) for (body,) in rows)
 
@@ -195,7 +196,7 @@ class Ledger:
             f"""SELECT id, source, path, project, branch, started_at, ended_at, driver, user_turns,
                 tool_calls, skills, consumed_by FROM sessions WHERE {_IN_SCOPE}
                 ORDER BY started_at, source, id""",  # noqa: S608 (a constant)
-            _scope(projects, sources, since, drivers),
+            scope_columns(projects, sources, since, drivers),
         )
         return tuple(
             SessionSummary(
@@ -213,6 +214,12 @@ class Ledger:
                 consumed_by=row[11],
             )
             for row in rows
+        )
+
+    def session_ids(self, source: str) -> frozenset[str]:
+        """The ids of every known session of a source."""
+        return frozenset(
+            row[0] for row in self._file.rows("SELECT DISTINCT id FROM sessions WHERE source = ?", (source,))
         )
 
     def projects(self) -> tuple[ProjectCount, ...]:
@@ -389,17 +396,3 @@ class Ledger:
             return session_from_json(body)
         except (ValueError, KeyError, TypeError) as error:
             raise damaged(self._file.path, f"a stored session cannot be read: {error}") from error
-
-
-def _scope(
-    projects: Sequence[str] | None,
-    sources: Sequence[str] | None,
-    since: datetime | None,
-    drivers: Sequence[Driver] | None,
-) -> Mapping[str, str | None]:
-    return {
-        "projects": None if projects is None else array_column(projects),
-        "sources": None if sources is None else array_column(sources),
-        "drivers": None if drivers is None else array_column(drivers),
-        "since": None if since is None else time_column(since),
-    }

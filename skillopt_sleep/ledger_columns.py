@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from skillopt_sleep.ledger_rows import FoundSession, KnownLesson, RejectedLesson
+from skillopt_sleep.session import Driver
 from skillopt_sleep.session_codec import session_to_json
 
 SessionRow = tuple[
@@ -49,6 +50,21 @@ def time_column(at: datetime) -> str:
 
 def time_from_column(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
+
+
+def scope_columns(
+    projects: Sequence[str] | None,
+    sources: Sequence[str] | None,
+    since: datetime | None,
+    drivers: Sequence[Driver] | None,
+) -> Mapping[str, str | None]:
+    """The named values of a scope; None where anything is in it."""
+    return {
+        "projects": None if projects is None else array_column(projects),
+        "sources": None if sources is None else array_column(sources),
+        "drivers": None if drivers is None else array_column(drivers),
+        "since": None if since is None else time_column(since),
+    }
 
 
 def session_row(found: FoundSession, consumed_by: str | None) -> SessionRow:
