@@ -151,12 +151,19 @@ def _harvest_source(
     ids_before = ledger.session_ids(source.name)
     changed = _changed(paths, ledger.known_files(source.name), this_call)
     n_bytes = 0
+    forks: list[tuple[Path, FileState, Reading]] = []
     for done, (path, state) in enumerate(changed, start=1):
         reading = _read(source, path, this_call)
         if reading is not None:
             n_bytes += reading.bytes_read
-            _put(ledger, source.name, path, state=state, reading=reading)
+            if any(session.fork_of for session in reading.sessions):
+                forks.append((path, state, reading))
+            else:
+                _put(ledger, source.name, path, state=state, reading=reading)
         listener(HarvestProgress(source.name, done, len(changed), n_bytes))
+    # What its client calls a fork waits for its source, which may have grown larger since.
+    for path, state, reading in forks:
+        _put(ledger, source.name, path, state=state, reading=reading)
     kept = Counter({entry.reason: entry.n for entry in ledger.skipped(source.name, [str(p) for p in paths])})
     return SourceHarvest(
         name=source.name,
@@ -205,20 +212,26 @@ def _read(source: Source, path: Path, this_call: Counter[str]) -> Reading | None
 
 
 def _put(ledger: Ledger, source: str, path: Path, *, state: FileState, reading: Reading) -> None:
-    firsts = [next(filter(None, ids), "") for ids in reading.event_ids]
+    firsts = {next(filter(None, ids), "") for ids in reading.event_ids}
     known = {
-        session_id: ids
-        for first in set(firsts)
-        for session_id, ids in ledger.relatives(source, first).items()
+        session_id: ids for first in firsts for session_id, ids in ledger.relatives(source, first).items()
     }
     (marked,) = mark_forks([reading], known)
+    event_ids = reading.event_ids or ((),) * len(reading.sessions)
     ledger.put_reading(
         source,
         str(path),
         state=state,
         sessions=[
-            FoundSession(session, first, tuple(dict.fromkeys(filter(None, ids))))
-            for session, first, ids in zip(marked.sessions, firsts, marked.event_ids, strict=True)
+            _found(session, whole, own)
+            for session, whole, own in zip(marked.sessions, event_ids, marked.event_ids, strict=True)
         ],
         skipped=[Skipped(reason, n) for reason, n in marked.skipped.items()],
     )
+
+
+def _found(session: Session, whole: Sequence[str], own: Sequence[str]) -> FoundSession:
+    # Subagents and our own runs take no part in telling forks from their source.
+    if session.driver in (Driver.SUBAGENT, Driver.OWN):
+        return FoundSession(session)
+    return FoundSession(session, next(filter(None, whole), ""), tuple(dict.fromkeys(filter(None, own))))

@@ -124,7 +124,7 @@ def checked(key: Key, value: Any, *, origin: str, source_names: Sequence[str]) -
 
 _EXAMPLES: Mapping[Key, str] = MappingProxyType(
     {
-        "projects": "give absolute folders, for example ~/work/web",
+        "projects": "give absolute folders, for example ~/code/web",
         "sources": "give names with commas between them, or all",
         "since": "give an age (30d, 12h, 2w), a date (2026-11-01) or all",
     }

@@ -15,13 +15,14 @@ from skillopt_sleep.sources.base import Counts, Reading
 
 class NoteSource:
     """Transcripts as small as can be: `<session>.note` holds `record id: words` lines; `!` fails, `?` is
-    unreadable, and the first line may be `project: FOLDER`."""
+    unreadable; `project: FOLDER`, `fork of: SESSION` and `driver: NAME` say the rest."""
 
     name = "notes"
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.opened: Counter[str] = Counter()
+        self.tells_records = True
 
     def roots(self, env: Mapping[str, str], home: Path) -> tuple[Path, ...]:
         return (self.root,)
@@ -37,8 +38,9 @@ class NoteSource:
         if data.startswith(b"?"):
             return Reading(skipped={"unreadable": 1})
         lines = [line.split(": ", 1) for line in data.decode().splitlines()]
-        project = next((words for name, words in lines if name == "project"), "/p")
-        said = [(name, words) for name, words in lines if name != "project"]
+        about = {name: words for name, words in lines if name in ("project", "fork of", "driver")}
+        said = [(name, words) for name, words in lines if name not in about]
+        project = about.get("project", "/p")
         ids = tuple(name for name, _ in said)
         session = Session(
             id=path.stem,
@@ -50,10 +52,13 @@ class NoteSource:
             branch=None,
             started_at=None,
             ended_at=None,
-            driver=Driver.HUMAN,
+            driver=Driver(about.get("driver", "human")),
             events=tuple(UserTurn(words) for _, words in said),
+            fork_of=about.get("fork of"),
         )
         skipped = {} if said else {"no_user_turns": 1}
+        if not self.tells_records:
+            return Reading((session,), skipped, len(data))
         return Reading((session,), skipped, len(data), frozenset(ids), (ids,))
 
 

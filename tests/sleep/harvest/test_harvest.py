@@ -25,6 +25,7 @@ from skillopt_sleep.sources.base import Source
 
 class Notes(Source, Protocol):
     opened: Counter[str]
+    tells_records: bool
 
 
 Write = Callable[[str, str], Path]
@@ -165,6 +166,38 @@ def test_of_files_that_are_new_together_the_source_is_read_before_its_fork(
     run()
 
     assert words(ledger) == {"z-source": ["first"], "a-fork": ["second"]}
+
+
+def test_what_the_client_calls_a_fork_is_one_however_its_source_grew(
+    ledger: Ledger, write: Write, run: Run
+) -> None:
+    write("a-fork", "fork of: z-source\nr1: first\n")
+    write("z-source", "r1: first\nr2: and very much more than that\n")
+
+    run()
+
+    assert words(ledger) == {"z-source": ["first", "and very much more than that"], "a-fork": []}
+
+
+def test_a_subagent_is_no_source_of_a_fork(ledger: Ledger, write: Write, run: Run) -> None:
+    write("agent", "driver: subagent\nr1: first\n")
+    run()
+    write("person", "r1: first\nr2: second\n")
+    run()
+
+    assert words(ledger) == {"agent": ["first"], "person": ["first", "second"]}
+
+
+def test_a_source_that_tells_no_records_has_no_forks(
+    ledger: Ledger, notes: Notes, write: Write, run: Run
+) -> None:
+    notes.tells_records = False
+    write("a", "r1: first\n")
+    write("b", "r1: first\n")
+
+    run()
+
+    assert words(ledger) == {"a": ["first"], "b": ["first"]}
 
 
 def test_a_source_that_is_resumed_keeps_its_words_from_its_fork(
