@@ -80,7 +80,7 @@ _ALTERNATIVES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "structure": (
         "would open or close front matter, a code fence or a heading of the skill",
-        (r"^\s*(?:---|\.\.\.|\+\+\+)\s*$", r"^\s*(?:`{3,}|~{3,})", r"^\s*#{1,6}\s"),
+        (r"^[ \t]*(?:---|\.\.\.|\+\+\+)[ \t]*$", r"^[ \t]*(?:`{3,}|~{3,})", r"^[ \t]*#{1,6}\s"),
     ),
     "expansion": (
         "would be run or filled in by a client when it loads the skill",
