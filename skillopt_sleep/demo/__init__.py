@@ -1,0 +1,1 @@
+"""The demo: one night on a made-up home, told step by step."""
