@@ -67,7 +67,8 @@ class Consolidated:
 async def consolidate(material: Material, cues: Cues) -> Consolidated:
     """Train one skill behind the gate, one lesson a step, and score the sealed test once at the end."""
     environment = MinedEnvironment(material.tasks, material.meaning)
-    agent = RecordedAgent(material.vocabulary, cues)
+    practice = tuple(Recorded.of(t) for t in environment.tasks(Split.TRAIN))
+    agent = RecordedAgent(material.vocabulary, practice, cues)
     controls = tuple(t for t in environment.tasks(Split.TRAIN) if t.group == CONTROLS)
     optimizer = ExtractiveOptimizer(
         agent, environment.scorer, controls, material.project, cues, dict(material.refused)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TypeAlias
 
 from skillopt.core.edit import Candidate, Edit, Patch, apply_edits
 from skillopt.core.skill import Skill
@@ -13,13 +15,14 @@ from skillopt.protocols import OptimizerContext, TrainRollout
 from skillopt_sleep.lessons import Clause, capital_safe, clauses, names_one_session, occasion_words
 from skillopt_sleep.mine.cues import Cues
 from skillopt_sleep.mine.feedback import spoken_names
-from skillopt_sleep.mine.words import content, stem, tokens
+from skillopt_sleep.mine.words import content, parts, stem, tokens
 from skillopt_sleep.proposal import lesson_id
 from skillopt_sleep.replay import CONTROLS, REPLAYED, RESTATED, EvidenceScorer, Recorded, RecordedAgent
-from skillopt_sleep.rules import Occasion, read_rules, read_scope, scoped
+from skillopt_sleep.rules import Occasion, ScopeKind, read_scope, scoped
 from skillopt_sleep.skillfile import REGION
 from skillopt_sleep.split import MIN_EVIDENCE
 
+_Counting: TypeAlias = Callable[[Sequence[Recorded]], Counter[str]]
 _LEAST = 2
 _LEAST_SHARE = 0.34
 _CONTRARY_SHARE = 0.2
@@ -56,6 +59,14 @@ class Draft:
             -len(self.text),
             self.text,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """An occasion by the names that stand for it."""
+
+    kind: ScopeKind
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,42 +163,35 @@ class ExtractiveOptimizer:
             if 2 * count >= n and 2.5 * said[name] >= n and name not in self.cues.stop
         )
 
-    def _versions(self, text: str, scopes: Sequence[str]) -> list[str]:
-        """The text alone when it can be read or names its own occasion; else under each scope."""
-        alone = read_rules(text, self.agent.vocabulary, self.cues)
+    def _versions(self, text: str, scopes: Sequence[Scope]) -> list[str]:
+        """The text alone, and under each scope that its own words do not name already."""
         versions = [text]
+        own = set(content(tokens(text), self.cues))
         for scope in scopes:
-            command = scope.startswith("`")
-            names = [scope.strip("`")] if command else scope.split("|")
-            under = scoped(names, text, command=command, cues=self.cues)
-            if not alone and self._names_occasion(text, names):
-                continue
-            if not alone or read_rules(under, self.agent.vocabulary, self.cues) != alone:
-                versions.append(under)
+            named = {stem(p) for name in scope.names for w in tokens(name) for p in (w, *parts(w))}
+            if not named & own:
+                versions.append(scoped(scope.names, text, kind=scope.kind, cues=self.cues))
         return versions
 
-    def _names_occasion(self, text: str, names: Sequence[str]) -> bool:
-        own = set(content(tokens(text), self.cues))
-        return any(stem(w) in own for name in names for w in tokens(name))
-
-    def _scopes(self, recorded: Sequence[Recorded]) -> list[str]:
-        """Occasions of these tasks: the command they share, and the words of the requests, where they tell
-        these tasks from training tasks that went well."""
+    def _scopes(self, recorded: Sequence[Recorded]) -> list[Scope]:
+        """Occasions of these tasks: the command or kind of file they share, and the words of the requests,
+        where they tell these tasks from training tasks that went well."""
         out = []
         sessions = len({r.session_id for r in recorded})
-        keys = Counter(k for r in recorded for k in {op.key for op in r.first if op.kind == "command"})
         controls = [Recorded.of(t) for t in self.controls]
-        elsewhere = Counter(k for r in controls for k in {op.key for op in r.first if op.kind == "command"})
-        usual = [
-            (n / sessions - elsewhere[k] / (len(controls) + 1), k)
-            for k, n in keys.items()
-            if 2 * n >= sessions
-        ]
-        if usual:
-            out.append(f"`{max(usual)[1]}`")
+        sides: tuple[tuple[ScopeKind, _Counting], ...] = (("command", _commands), ("files", _files))
+        for kind, names_of in sides:
+            here, elsewhere = names_of(recorded), names_of(controls)
+            usual = [
+                (round(n / sessions - elsewhere[k] / (len(controls) + 1), 3), len(k.split()), k)
+                for k, n in here.items()
+                if 2 * n >= sessions
+            ]
+            if usual:
+                out.append(Scope(kind, (max(usual)[-1],)))
         words = occasion_words([r.request for r in recorded], [r.request for r in controls], self.cues)
         if words:
-            out.append("|".join(words))
+            out.append(Scope("words", words))
         return out
 
     def _judge(
@@ -213,6 +217,28 @@ class ExtractiveOptimizer:
         n = len({r.session_id for r in recorded})
         scoped_text = read_scope(text, self.cues)[0] != Occasion()
         return Draft(text, clause, readable, scoped_text, len(won), contrary, harmed, n)
+
+
+def _commands(recorded: Sequence[Recorded]) -> Counter[str]:
+    """In how many episodes each program, and each program with the word after it, was run."""
+    return Counter(
+        name
+        for r in recorded
+        for name in {n for op in r.first if op.kind == "command" for n in (op.program, op.key)}
+    )
+
+
+def _files(recorded: Sequence[Recorded]) -> Counter[str]:
+    """In how many episodes each kind of file was edited, as `*.ending`."""
+    return Counter(
+        name
+        for r in recorded
+        for name in {
+            f"*{PurePosixPath(op.tokens[0]).suffix}"
+            for op in r.first
+            if op.kind == "edit" and PurePosixPath(op.tokens[0]).suffix
+        }
+    )
 
 
 def _names(text: str) -> frozenset[str]:

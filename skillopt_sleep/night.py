@@ -16,7 +16,6 @@ from skillopt_sleep.home import StateHome
 from skillopt_sleep.installed_skills import existing_skills
 from skillopt_sleep.ledger import Ledger
 from skillopt_sleep.ledger_rows import KnownLesson, LessonStatus, RejectedLesson
-from skillopt_sleep.mine.cues import Cues, load_cues
 from skillopt_sleep.mine.embed import Embedder
 from skillopt_sleep.mine.project import MinedProject, mine_project
 from skillopt_sleep.mine.recur import Want
@@ -71,7 +70,6 @@ class Surroundings:
     user_home: Path
     now: datetime
     night_id: str
-    cues: Cues
     embedder: Embedder
 
 
@@ -91,7 +89,7 @@ async def project_night(
 
     A project without new sessions, or whose folder is gone, is mined but not trained.
     """
-    mined = mine_project(found.project, found.sessions, around.cues, around.embedder)
+    mined = mine_project(found.project, found.sessions, around.embedder)
     known = ledger.splits(found.project)
     fresh = {s.id for s in ledger.summaries([found.project]) if s.consumed_by is None} & {
         s.id for s in found.sessions
@@ -120,7 +118,7 @@ async def project_night(
         occasions = waiting.occasions if waiting else ()
         refused = _refused(wants, ledger.rejected_lessons(found.project), around.state)
         base = Skill.from_bytes(_rendered(target, live, kept, occasions))
-        outcome = await consolidate(_material(mined, wants, splits, base, refused), around.cues)
+        outcome = await consolidate(_material(mined, wants, splits, base, refused), mined.cues)
         rejected += [Rejected(found.project, target, t, evidence_sha(t.want)) for t in outcome.rejected]
         if outcome.lessons:
             drafted.append(_draft(found.project, target, live, waiting, outcome, sources, around))
@@ -237,7 +235,7 @@ def _material(
         project=mined.project,
         skill=base,
         wants=tuple(wants),
-        tasks=mined_tasks(wants, mined.controls, splits, load_cues()),
+        tasks=mined_tasks(wants, mined.controls, splits, mined.cues),
         vocabulary=Vocabulary.of(seen),
         meaning=mined.meaning,
         refused=refused,

@@ -150,11 +150,13 @@ class Mind:
 class RecordedAgent:
     """Starts from what the agent first did and changes it only through rules it can read in the skill.
 
-    It knows the commands of the training sessions and nothing else: no check, no later words. Lessons it
-    cannot read as a rule it keeps in mind, as messages of its trajectory.
+    It knows the commands of the training sessions and nothing else: no check, no later words. `practice` are
+    the training episodes by what was asked and first done: a rule that would change nothing in any of them is
+    not understood. Lessons it cannot read as a rule it keeps in mind, as messages of its trajectory.
     """
 
     vocabulary: Vocabulary
+    practice: tuple[Recorded, ...]
     cues: Cues
 
     @property
@@ -173,11 +175,17 @@ class RecordedAgent:
 
     def read(self, lessons: Sequence[str]) -> Mind:
         """What the agent makes of some lessons: rules, and sentences it can only keep in mind."""
-        found = [(lesson, read_rules(lesson, self.vocabulary, self.cues)) for lesson in lessons]
+        found = [(lesson, self._understood(lesson)) for lesson in lessons]
         return Mind(
             rules=tuple(rule for _, rules in found for rule in rules),
             unread=tuple(lesson for lesson, rules in found if not rules),
         )
+
+    def _understood(self, lesson: str) -> tuple[Rule, ...]:
+        rules = read_rules(lesson, self.vocabulary, self.cues)
+        if any(obey(rules, r.request, r.first, self.cues) != r.first for r in self.practice):
+            return rules
+        return ()
 
     def replay(self, recorded: Recorded, mind: Mind) -> tuple[Op, ...]:
         """What it would have done first in an episode."""

@@ -11,13 +11,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from skillopt_sleep.mine.cues import Cues
 from skillopt_sleep.mine.ops import Op
 from skillopt_sleep.mine.words import content, parts, signs, stem, tokens
 
 Words = tuple[str, ...]
+ScopeKind = Literal["command", "files", "words"]
 _TOKEN = re.compile(r"[^\s,;:!?()\[\]{}\"“”«»<>`]+|[,;:!?()\n`“”«»—–]")
 _CODELIKE = re.compile(r"^-|[./=_@]|\d|-\w")
 _FILE = re.compile(r"^[\w./-]*[\w-]+\.[A-Za-z]\w{0,9}$")
@@ -48,16 +49,19 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """When a rule applies: at commands that start with `command`, or when any of the stems is in the
-    request or in what was done. Neither means always."""
+    """When a rule applies: at commands that start with `command`, at edits of files that end in `suffix`, or
+    when any of the stems is in the request or in what was done. None of them means always."""
 
     command: Words = ()
+    suffix: str = ""
     stems: frozenset[str] = frozenset()
 
     def holds(self, request_stems: frozenset[str], ops: Sequence[Op]) -> bool:
         """Whether this episode is such an occasion."""
         if self.command:
             return any(_starts(op, self.command) for op in ops)
+        if self.suffix:
+            return any(op.kind == "edit" and op.tokens[0].endswith(self.suffix) for op in ops)
         if self.stems:
             done = {stem(p) for op in ops if op.kind != "look" for t in op.tokens for p in parts(t)}
             return bool(self.stems & (request_stems | done))
@@ -82,15 +86,19 @@ class Swap:
 
 
 @dataclass(frozen=True, slots=True)
-class Literal:
+class Whole:
     """A command given whole: one that ends its start in the same word becomes it; one that has its start
-    gets its missing flags."""
+    gets its missing flags. When there is nothing to rewrite, it is run beside the rest on its `occasion`."""
 
     command: Words
+    occasion: Occasion = Occasion()
 
-    def apply(self, ops: Sequence[Op], _request: frozenset[str]) -> tuple[Op, ...]:
+    def apply(self, ops: Sequence[Op], request: frozenset[str]) -> tuple[Op, ...]:
         """See `Rule`."""
-        return tuple(self._rewritten(op) for op in ops)
+        done = tuple(self._rewritten(op) for op in ops)
+        if done != tuple(ops) or self.occasion == Occasion():
+            return done
+        return Beside(self.occasion, command=self.command).apply(ops, request)
 
     def _rewritten(self, op: Op) -> Op:
         if op.kind != "command" or _has(op, self.command):
@@ -166,7 +174,7 @@ class Beside:
         return any(_has(op, self.command) for op in ops)
 
 
-Rule: TypeAlias = Swap | Literal | Flag | Beside
+Rule: TypeAlias = Swap | Whole | Flag | Beside
 
 
 def obey(rules: Iterable[Rule], request: str, ops: Sequence[Op], cues: Cues) -> tuple[Op, ...]:
@@ -240,29 +248,35 @@ def read_rules(lesson: str, vocabulary: Vocabulary, cues: Cues) -> tuple[Rule, .
     if wanted and when != Occasion() and cues["also"].found_in(lower):
         return (Beside(when, command=wanted[0].words),)
     if len(wanted) == 1 and len(wanted[0].words) > 1:
-        return (Literal(wanted[0].words),)
+        return (Whole(wanted[0].words, when),)
+    if len(wanted) == 1 and when != Occasion():
+        return (Beside(when, command=wanted[0].words),)
     return ()
 
 
-def scoped(occasion: Sequence[str], lesson: str, *, command: bool, cues: Cues) -> str:
+def scoped(occasion: Sequence[str], lesson: str, *, kind: ScopeKind, cues: Cues) -> str:
     """Put a scope before a lesson in the lesson's language, by a fixed template."""
     template = cues.scopes[cues.language_of(tokens(lesson))]
-    named = [f"`{o}`" if command else f'"{o}"' for o in occasion]
+    quote = '"' if kind == "words" else "`"
+    named = [f"{quote}{o}{quote}" for o in occasion]
     listed = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} {template.joiner} {named[-1]}"
     text = lesson[:1].lower() + lesson[1:] if lesson[:2].istitle() and len(lesson) > 1 else lesson
-    return (template.command if command else template.words).format(occasion=listed, lesson=text)
+    return getattr(template, kind).format(occasion=listed, lesson=text)  # type: ignore[no-any-return]
 
 
 def read_scope(lesson: str, cues: Cues) -> tuple[Occasion, str]:
     """The occasion that `scoped` put before a lesson, and the lesson without it."""
     for template in cues.scopes.values():
-        for text, quote in ((template.command, "`"), (template.words, '"')):
+        for kind, text in (("command", template.command), ("files", template.files), ("words", template.words)):
+            quote = '"' if kind == "words" else "`"
             head, middle = (re.escape(p) for p in text.removesuffix("{lesson}").split("{occasion}"))
-            if match := re.match(f"{head}(.+?){middle}", lesson):
+            if match := re.match(f"{head}({quote}.+?){middle}", lesson):
                 named = re.findall(f"{quote}([^{quote}]+){quote}", match[1])
                 body = lesson[match.end() :]
-                if quote == "`":
-                    return Occasion(command=tuple(named[0].split()) if named else ()), body
+                if kind == "command":
+                    return Occasion(command=tuple(named[0].split())), body
+                if kind == "files":
+                    return Occasion(suffix=named[0].removeprefix("*")), body
                 return Occasion(stems=frozenset(s for n in named for s in content(tokens(n), cues))), body
     return Occasion(), lesson
 
@@ -322,12 +336,13 @@ def _command_end(
 ) -> int:
     """Where the command that starts here ends; `start` when none does. It reaches as far as commands seen
     in training go, then over anything that looks like code: the whole of it must match later."""
-    if words[start].text not in vocabulary.programs:
+    if PurePosixPath(words[start].text).name not in vocabulary.programs:
         return start
     end = start + 1
     here = words[start].segment
     while end < len(words) and words[end].segment == here:
-        grown = tuple(w.text for w in words[start : end + 1])
+        program, *rest = (w.text for w in words[start : end + 1])
+        grown = (PurePosixPath(program).name, *rest)
         if (
             (
                 grown in vocabulary.prefixes

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from skillopt.core.task import Check
 from skillopt_sleep.mine.checks import Recurrence, checks_of
-from skillopt_sleep.mine.cues import Cues
 from skillopt_sleep.mine.project import MinedProject
 from skillopt_sleep.mine.recur import RecurringTask
 from skillopt_sleep.proposal import Quote
@@ -36,17 +35,17 @@ class TaskView:
         return len({c.session for c in self.corrections})
 
 
-def task_views(mined: MinedProject, cues: Cues) -> tuple[TaskView, ...]:
+def task_views(mined: MinedProject) -> tuple[TaskView, ...]:
     """The recurring tasks of a project, the most corrected first, then the most frequent."""
-    views = (_view(task, mined, cues) for task in mined.tasks)
+    views = (_view(task, mined) for task in mined.tasks)
     return tuple(sorted(views, key=lambda v: (-v.corrected, -len(v.sessions), v.id)))
 
 
-def _view(task: RecurringTask, mined: MinedProject, cues: Cues) -> TaskView:
+def _view(task: RecurringTask, mined: MinedProject) -> TaskView:
     recurrences = {c.id: Recurrence.of(w.corrections) for w in mined.wants for c in w.corrections}
     corrections = [c for e in task.episodes for c in e.corrections]
     checks = Counter(
-        check for c in corrections if c.id in recurrences for check in checks_of(c, recurrences[c.id], cues)
+        check for c in corrections if c.id in recurrences for check in checks_of(c, recurrences[c.id], mined.cues)
     )
     skills = Counter(s for e in task.episodes for s in set(e.skills))
     said = tuple(Quote(c.session_id, c.text, c.at) for c in corrections)

@@ -27,7 +27,6 @@ from skillopt_sleep.describe import proposal_json, proposal_lines
 from skillopt_sleep.harvest import SourceReport, select_sessions, source_reports
 from skillopt_sleep.ledger import Ledger
 from skillopt_sleep.ledger_rows import Night, ProjectCount
-from skillopt_sleep.mine.cues import load_cues
 from skillopt_sleep.mine.embed import HashedNgrams
 from skillopt_sleep.mine.project import mine_project
 from skillopt_sleep.night import (
@@ -66,7 +65,6 @@ def run_command(dry_run: bool, **options: Any) -> None:
             user_home=caller.user_home,
             now=caller.now,
             night_id=ledger.begin_night(caller.now),
-            cues=load_cues(),
             embedder=HashedNgrams(),
         )
         found = select_sessions(
@@ -184,7 +182,7 @@ def _run_text(
                 "Next: work with one of these clients, then run this again.",
             ]
         )
-    views = [v for n in nights for v in task_views(n.mined, load_cues())]
+    views = [v for n in nights for v in task_views(n.mined)]
     lines += [_tasks_text(views), ""]
     for proposal in proposals:
         lines += [*proposal_lines(proposal), ""]
@@ -226,9 +224,9 @@ def tasks_command(**options: Any) -> None:
         )
         known = tuple(one for one in ledger.projects() if one.human)
         in_scope = ledger.summaries(chosen.folders, chosen.sources, since=chosen.since)
-    cues, embedder = load_cues(), HashedNgrams()
-    mined = [mine_project(each.project, each.sessions, cues, embedder) for each in found]
-    views = [view for each in mined for view in task_views(each, cues)]
+    embedder = HashedNgrams()
+    mined = [mine_project(each.project, each.sessions, embedder) for each in found]
+    views = [view for each in mined for view in task_views(each)]
     if given.as_json:
         payload: dict[str, object] = {
             "tasks": [_task_json(view) for view in views],

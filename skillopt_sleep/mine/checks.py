@@ -62,10 +62,12 @@ def checks_of(correction: Correction, recurrence: Recurrence, cues: Cues) -> tup
     if not wanted:
         wanted += _added(change.added, recurrence, named, cues)
     kept = [c for c in wanted if passes(c, correction.after) and not passes(c, correction.before)]
-    if not kept:
-        return ()
-    kept += [c for c in unwanted if passes(c, correction.after) and not passes(c, correction.before)]
-    return tuple(dict.fromkeys(kept))
+    broken = [c for c in unwanted if passes(c, correction.after) and not passes(c, correction.before)]
+    if not kept and broken and change.reacted is not None and change.replaced is not None:
+        # Something was only taken away: what it was taken from must still have been done.
+        if change.reacted.key == change.replaced.key:
+            kept = [Check("command_ran", change.replaced.key)]
+    return tuple(dict.fromkeys(kept + broken)) if kept else ()
 
 
 def passes(check: Check, ops: Sequence[Op]) -> bool:
@@ -149,7 +151,7 @@ def _added(added: Sequence[Op], recurrence: Recurrence, named: frozenset[str], c
             continue
         lead = [op.program]
         for token in op.tokens[1:_LEAD]:
-            if recurrence.added[token] < 2:
+            if recurrence.added[token] < max(2.0, 0.6 * recurrence.added[op.key]):
                 break
             lead.append(token)
         out.append(Check("command_ran", " ".join(lead)))

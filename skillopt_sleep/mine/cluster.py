@@ -12,20 +12,24 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.float32]
 
 
-def inverse_frequency(bags: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """How telling each feature is: 0 for one that is everywhere, larger the rarer."""
-    n = len(bags)
+def inverse_frequency(bags: Sequence[Mapping[str, float]], among: int = 0) -> dict[str, float]:
+    """How telling each feature is: 0 for one that is everywhere, larger the rarer. `among` counts the things
+    the bags were picked from, when they are a part of more."""
+    n = max(len(bags), among)
     seen = Counter(feature for bag in bags for feature in bag)
     return {feature: math.log((n + 1) / (count + 0.5)) for feature, count in seen.items()}
 
 
-def cosine_view(bags: Sequence[Mapping[str, float]], lone_weight: float = 0.5) -> Matrix:
+def cosine_view(
+    bags: Sequence[Mapping[str, float]], lone_weight: float = 0.5, among: int = 0
+) -> Matrix:
     """Cosine of weighted bags of features, n x n in [0, 1].
 
     A feature that only one bag has cannot be shared; it counts against a match at `lone_weight`, because
-    the particulars of one session (a file, a name) say little about what was asked.
+    the particulars of one session (a file, a name) say little about what was asked. `among` as in
+    `inverse_frequency`.
     """
-    telling = inverse_frequency(bags)
+    telling = inverse_frequency(bags, among)
     seen = Counter(feature for bag in bags for feature in bag)
     columns = {f: i for i, f in enumerate(sorted(f for f, count in seen.items() if count > 1))}
     rows = np.zeros((len(bags), max(1, len(columns))), dtype=np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -67,6 +68,7 @@ class ScopeWords:
 
     words: str
     command: str
+    files: str
     joiner: str
 
 
@@ -84,20 +86,33 @@ class Cues:
 
     def language_of(self, words: Iterable[str]) -> str:
         """The language whose function words are most frequent; English when none stands out."""
-        seen = [w for w in words]
+        seen = list(words)
         counts = {lang: sum(w in stop for w in seen) for lang, stop in self.stop_by_language.items()}
-        best = max(counts, key=lambda lang: (counts[lang], lang == "en"))
-        return best if counts[best] > counts["en"] else "en"
+        return max(counts, key=lambda lang: (counts[lang], lang == "en", lang))
 
 
-@lru_cache(maxsize=1)
-def load_cues() -> Cues:
-    """Read the packaged table once."""
+@lru_cache(maxsize=32)
+def load_cues(languages: frozenset[str] = frozenset()) -> Cues:
+    """The packaged table, of some languages or (by default) of all; read once for each choice."""
     raw = tomllib.loads(files("skillopt_sleep.mine").joinpath("cues.toml").read_text("utf-8"))
-    stops = {lang: frozenset(table["stop"].split()) for lang, table in raw.items()}
+    tables = {lang: table for lang, table in raw.items() if not languages or lang in languages}
+    stops = {lang: frozenset(table["stop"].split()) for lang, table in tables.items()}
     return Cues(
         stop=frozenset().union(*stops.values()),
         stop_by_language=stops,
-        sets={name: PhraseSet.of(p for table in raw.values() for p in table[name]) for name in _SETS},
-        scopes={lang: ScopeWords(t["scope_words"], t["scope_command"], t["or"]) for lang, t in raw.items()},
+        sets={name: PhraseSet.of(p for table in tables.values() for p in table[name]) for name in _SETS},
+        scopes={
+            lang: ScopeWords(t["scope_words"], t["scope_command"], t["scope_files"], t["or"])
+            for lang, t in tables.items()
+        },
     )
+
+
+def cues_for(texts: Sequence[Sequence[str]]) -> Cues:
+    """The cues of the languages a person writes in, from the words of their texts: a short word of one
+    language may mean something else in another. A language counts from a tenth of the texts."""
+    everything = load_cues()
+    spoken = Counter(everything.language_of(words) for words in texts)
+    most = max(spoken.values(), default=0)
+    chosen = frozenset(lang for lang, n in spoken.items() if 10 * n >= len(texts) or n == most)
+    return load_cues(chosen)

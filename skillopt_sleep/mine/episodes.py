@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from skillopt_sleep.mine.words import tokens
 from skillopt_sleep.session import Action, Driver, Event, Interruption, Outcome, Session, UserTurn
 
 _USUAL = 2
+_PASSES = 3
 _HEARD = 0.38
 
 
@@ -24,7 +25,8 @@ class Correction:
     """What a person said about what the agent had done, with both sides of it.
 
     `before` are the operations the agent chose by itself, `after` those that followed the words. `strong`
-    says it came with a rejection, an interruption, or while the agent worked.
+    says it came with a rejection, an interruption, or while the agent worked; `certain` that it was recognised
+    without help from other sessions.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Correction:
     text: str
     via: str
     strong: bool
+    certain: bool
     before: tuple[Op, ...]
     after: tuple[Op, ...]
     change: Change
@@ -104,12 +107,20 @@ class _Open:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """What other sessions say about a remark: changes that recur, what is mere looking around, and whether
-    the same was said there as a correction (`heard`: words and session to yes or no)."""
+    """What other sessions say about a remark: changes that recur, what is mere looking around, and what was
+    said there as a correction (session and words)."""
 
     usual: frozenset[str] = frozenset()
     looks: Mapping[str, float] = field(default_factory=dict)
-    heard: Callable[[str, str], bool] = lambda _words, _session: False
+    said: tuple[tuple[str, str], ...] = ()
+    meaning: Meaning | None = None
+
+    def heard(self, words: str, session_id: str) -> int:
+        """In how many other sessions the same was said."""
+        if self.meaning is None:
+            return 0
+        like = self.meaning.likeness
+        return len({s for s, text in self.said if s != session_id and like(text, words) >= _HEARD})
 
 
 def episodes_of(session: Session, cues: Cues, elsewhere: Elsewhere) -> tuple[Episode, ...]:
@@ -153,7 +164,8 @@ def _correction(
         usual=bool(atoms(change) & elsewhere.usual),
         heard=elsewhere.heard(said, session.id),
     )
-    if not weigh(remark, cues).is_correction:
+    weight = weigh(remark, cues)
+    if not weight.is_correction:
         return None
     return Correction(
         id=content_id(session.id, current.index, len(current.corrections)),
@@ -163,6 +175,7 @@ def _correction(
         text=said,
         via=turn.words.via,
         strong=turn.words.via in ("rejection", "queued") or turn.interrupted,
+        certain=weight.is_certain,
         before=current.last,
         after=ops,
         change=change,
@@ -186,7 +199,7 @@ def _close(session: Session, current: _Open) -> Episode:
 
 
 def atoms(change: Change) -> frozenset[str]:
-    """The words lost and gained by which a change is recognised elsewhere, with the program they belong to."""
+    """The words lost and gained by which a change is recognised elsewhere, with their program."""
     if change.reacted is None or change.replaced is None:
         return frozenset()
     on = change.reacted.program
@@ -194,37 +207,51 @@ def atoms(change: Change) -> frozenset[str]:
 
 
 def lookness(sessions: Iterable[Session]) -> dict[str, float]:
-    """For each operation key, how often something else followed it in the same stretch of work, in [0, 1].
+    """For each operation key, how often it is not what a stretch of work was about, in [0, 1].
 
-    Listing, reading and status commands come before the real one; no list of tools is needed to see it.
+    Listing, reading and status commands come before the real operation or after it; no list of tools is
+    needed to see it. First what is often followed by something else counts as a look; then, in each stretch,
+    the operation that looks least (the last of equals) is the real one.
     """
-    total: Counter[str] = Counter()
-    followed: Counter[str] = Counter()
-    for session in sessions:
-        for turn in turns_of(session.events):
-            keys = [op.key for op in ops_of(turn.actions)]
-            for i, key in enumerate(keys):
-                total[key] += 1
-                followed[key] += any(k != key for k in keys[i + 1 :])
-    return {key: followed[key] / (total[key] + 1.0) for key in total}
+    stretches = [
+        tuple(op.key for op in ops_of(turn.actions)) for s in sessions for turn in turns_of(s.events)
+    ]
+    total = Counter(key for keys in stretches for key in keys)
+    followed = Counter(
+        key for keys in stretches for i, key in enumerate(keys) if any(k != key for k in keys[i + 1 :])
+    )
+    before = {key: followed[key] / (n + 1.0) for key, n in total.items()}
+    real: Counter[str] = Counter()
+    for keys in stretches:
+        if keys:
+            _, _, main = min((round(before[k], 2), -i, k) for i, k in enumerate(keys))
+            real[main] += sum(k == main for k in keys)
+    return {key: max(before[key], (n - real[key]) / (n + 1.0)) for key, n in total.items()}
 
 
 def mine_episodes(sessions: Sequence[Session], cues: Cues) -> tuple[Episode, ...]:
-    """Cut the sessions of one project into episodes, twice: what the first pass found for certain (changes
-    that recur, what was said as a correction) helps to recognise the rest in the second."""
+    """Cut the sessions of one project into episodes, in passes: what one found for certain (changes that
+    recur, what was said as a correction) helps the next to recognise the rest."""
     looks = lookness(sessions)
-    first = [e for s in sessions for e in episodes_of(s, cues, Elsewhere(looks=looks))]
-    corrections = [c for e in first for c in e.corrections]
-    counts: Counter[str] = Counter()
-    for key in {(a, c.session_id) for c in corrections for a in atoms(c.change)}:
-        counts[key[0]] += 1
-    usual = frozenset(a for a, n in counts.items() if n >= _USUAL)
     meaning = Meaning.of((t.text for s in sessions for t in s.user_turns), cues)
-    said = [(c.session_id, c.text) for c in corrections]
+    elsewhere = Elsewhere(looks=looks)
+    episodes: list[Episode] = []
+    for _ in range(_PASSES):
+        episodes = [e for s in sessions for e in episodes_of(s, cues, elsewhere)]
+        found = _elsewhere([c for e in episodes for c in e.corrections], looks, meaning)
+        if found.said == elsewhere.said:
+            break
+        elsewhere = found
+    return tuple(episodes)
 
-    def heard(words: str, session_id: str) -> bool:
-        others = {s for s, text in said if s != session_id and meaning.likeness(text, words) >= _HEARD}
-        return len(others) >= _USUAL
 
-    again = Elsewhere(usual, looks, heard)
-    return tuple(e for s in sessions for e in episodes_of(s, cues, again))
+def _elsewhere(
+    corrections: Sequence[Correction], looks: Mapping[str, float], meaning: Meaning
+) -> Elsewhere:
+    counts = Counter(atom for atom, _ in {(a, c.session_id) for c in corrections for a in atoms(c.change)})
+    return Elsewhere(
+        usual=frozenset(a for a, n in counts.items() if n >= _USUAL),
+        looks=looks,
+        said=tuple((c.session_id, c.text) for c in corrections if c.certain),
+        meaning=meaning,
+    )

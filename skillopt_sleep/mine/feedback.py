@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from skillopt_sleep.mine.cues import Cues
 from skillopt_sleep.mine.ops import Change, Op
@@ -12,6 +13,20 @@ from skillopt_sleep.mine.words import parts, segments, tokens
 _LONGEST_ACK = 5
 _LONG_REMARK = 60
 _NEEDED = 2.25
+_SURELY = 3
+_OFTEN = 2
+
+REJECTED = "rejected"
+INTERRUPTED = "interrupted"
+HEARD = "said in other sessions too"
+HEARD_OFTEN = "said in several other sessions"
+NAMES_LOST = "names what went"
+AGAIN = "done again otherwise"
+STANDING = "a standing instruction"
+CORRECTING = "a correcting word"
+
+_RELATES = frozenset({REJECTED, INTERRUPTED, HEARD_OFTEN, NAMES_LOST, AGAIN, STANDING, CORRECTING})
+"""At least one of these ties a remark to what was done before; a new request names its own work, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +39,7 @@ class Remark:
     before: tuple[Op, ...]
     change: Change
     usual: bool
-    heard: bool
+    heard: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +49,21 @@ class Weight:
     structure: tuple[str, ...]
     words: tuple[str, ...]
     total: float
+    heard: float
 
     @property
     def is_correction(self) -> bool:
-        """Enough evidence in all, at least one piece of it structural."""
-        return bool(self.structure) and self.total >= _NEEDED
+        """Enough evidence in all, some of it structural, some of it about what was done before."""
+        return (
+            bool(self.structure)
+            and not _RELATES.isdisjoint((*self.structure, *self.words))
+            and self.total >= _NEEDED
+        )
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether it would be one without what other sessions said: only such corrections speak for others."""
+        return self.is_correction and self.total - self.heard >= _NEEDED
 
 
 def is_ack(text: str, acted: bool, cues: Cues) -> bool:
@@ -60,7 +85,7 @@ def spoken_names(words: Sequence[str]) -> Iterable[str]:
     for word in words:
         yield word
         yield from (p for p in parts(word) if len(p) > 1)
-    for a, b in zip(words, words[1:], strict=False):
+    for a, b in pairwise(words):
         yield a + b
 
 
@@ -80,44 +105,48 @@ def weigh(remark: Remark, cues: Cues) -> Weight:
     named = frozenset(spoken_names(words))
     structure = dict(_structure(remark, named, cues))
     spoken = dict(_words(remark, words, bool(structure), cues))
-    return Weight(tuple(structure), tuple(spoken), sum(structure.values()) + sum(spoken.values()))
+    total = sum(structure.values()) + sum(spoken.values())
+    return Weight(tuple(structure), tuple(spoken), total, structure.get(HEARD, structure.get(HEARD_OFTEN, 0.0)))
 
 
 def _structure(remark: Remark, named: frozenset[str], cues: Cues) -> Iterable[tuple[str, float]]:
     change = remark.change
-    acted = [op for op in remark.before if op.kind != "look"]
     if remark.via == "rejection":
-        yield "rejected", 3.0
+        yield REJECTED, 3.0
     elif remark.interrupted:
-        yield "interrupted", 1.5
+        yield INTERRUPTED, 1.5
     elif remark.via == "queued":
         yield "typed while working", 0.75
-    if not acted:
+    if remark.heard:
+        yield HEARD if remark.heard < _OFTEN else HEARD_OFTEN, 0.75 * min(remark.heard, _SURELY)
+    if all(op.kind == "look" for op in remark.before):
         return
     if change.reacted is not None and _named(named, change.reacted.tokens, cues):
-        yield "names what was done", 1.0
+        yield "names what was done", 0.75
     if change.lost and _named(named, change.lost, cues):
-        yield "names what went", 1.0
+        yield NAMES_LOST, 1.25
     if change.gained and _named(named, change.gained, cues):
-        yield "its words came true", 1.5
+        yield "its words came true", 1.25 if change.again else 0.5
     elif any(_named(named, op.tokens, cues) for op in change.added):
-        yield "its words were done", 1.25
+        yield "its words were done", 0.75
     if change.again:
-        yield "done again otherwise", 1.0
+        yield AGAIN, 1.0
     if remark.usual:
         yield "the same change elsewhere", 1.0
-    if remark.heard:
-        yield "said in other sessions too", 2.0
 
 
-def _words(remark: Remark, words: Sequence[str], structured: bool, cues: Cues) -> Iterable[tuple[str, float]]:
+def _words(
+    remark: Remark, words: Sequence[str], structured: bool, cues: Cues
+) -> Iterable[tuple[str, float]]:
     first = segments(remark.text)[0] if words else ()
     standing = cues["standing"].found_in(words)
     corrective = cues["corrective"].found_in(words)
     if standing:
-        yield "a standing instruction", 1.0
+        yield STANDING, 1.0
     if corrective:
-        yield "a correcting word", 1.0
+        yield CORRECTING, 1.0
+    if (standing or corrective) and structured:
+        yield "and what it says was done or undone", 0.5
     opens = cues["openers"].at(first, 0)
     if opens == len(first) > 0 and first[0] in cues["corrective"]:
         yield "starts with a no", 0.5

@@ -54,12 +54,12 @@ class Op:
 
     @cached_property
     def objects(self) -> frozenset[str]:
-        """Parts of its arguments that can be shared with another operation, flags left out."""
+        """Parts of its arguments that can be shared with another operation; flags and quoted texts left out."""
         start = 0 if self.kind != "command" else 1
         return frozenset(
             p
             for t in self.tokens[start:]
-            if not t.startswith("-")
+            if not t.startswith("-") and " " not in t
             for p in parts(t)
             if len(p) > 1 and not p.isdigit()
         )
@@ -156,7 +156,17 @@ def change_between(
         return Change(_reacted(first, named, looks), None, (), (), added, again=False)
     a, b = first[i], then[j]
     lost, gained = _minus(a.tokens, b.tokens), _minus(b.tokens, a.tokens)
-    return Change(a, b, lost, gained, added, again=bool(lost or gained) or a.kind == "edit")
+    return Change(a, b, lost, gained, added, again=_again(a, b))
+
+
+def _again(a: Op, b: Op) -> bool:
+    """Whether `b` does the work of `a` otherwise. The same command on other objects is other work."""
+    if a.kind == "edit":
+        return True
+    if a.tokens == b.tokens:
+        return False
+    subject = a.objects - set(a.key.split()), b.objects - set(b.key.split())
+    return a.key != b.key or not all(subject) or bool(subject[0] & subject[1])
 
 
 def _reacted(first: Sequence[Op], named: frozenset[str], looks: Mapping[str, float]) -> Op | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skillopt_sleep.mine.cues import Cues
+from skillopt_sleep.mine.cues import Cues, cues_for
 from skillopt_sleep.mine.embed import Embedder
 from skillopt_sleep.mine.episodes import Episode, lookness, mine_episodes
 from skillopt_sleep.mine.meaning import Meaning
 from skillopt_sleep.mine.recur import RecurringTask, Want, recurring_tasks, wants
+from skillopt_sleep.mine.words import tokens
 from skillopt_sleep.session import Session
 
 
@@ -17,7 +18,7 @@ from skillopt_sleep.session import Session
 class MinedProject:
     """The episodes of a project, what recurs in them, and what keeps being corrected.
 
-    `meaning` knows how telling each word is in what this person writes here.
+    `meaning` knows how telling each word is in what this person writes here, `cues` the languages they write.
     """
 
     project: str
@@ -25,6 +26,7 @@ class MinedProject:
     tasks: tuple[RecurringTask, ...]
     wants: tuple[Want, ...]
     meaning: Meaning
+    cues: Cues
 
     @property
     def controls(self) -> tuple[Episode, ...]:
@@ -32,12 +34,13 @@ class MinedProject:
         return tuple(e for e in self.episodes if not e.corrected)
 
 
-def mine_project(project: str, sessions: Sequence[Session], cues: Cues, embedder: Embedder) -> MinedProject:
+def mine_project(project: str, sessions: Sequence[Session], embedder: Embedder) -> MinedProject:
     """Mine the human sessions of one project; pure, and the same for the same sessions in any order."""
+    cues = cues_for([tokens(turn.text) for s in sessions for turn in s.user_turns])
     ordered = sorted(sessions, key=lambda s: (s.started_at is None, str(s.started_at or ""), s.source, s.id))
     episodes = mine_episodes(ordered, cues)
     corrections = [c for e in episodes for c in e.corrections]
-    found = wants(corrections, cues, embedder)
+    found = wants(corrections, len(episodes), cues, embedder)
     tasks = recurring_tasks(episodes, found, lookness(ordered), cues, embedder)
     meaning = Meaning.of((turn.text for s in ordered for turn in s.user_turns), cues)
-    return MinedProject(project, episodes, tasks, found, meaning)
+    return MinedProject(project, episodes, tasks, found, meaning, cues)

@@ -104,9 +104,17 @@ def recurring_tasks(
 
 
 def wants(
-    corrections: Sequence[Correction], cues: Cues, embedder: Embedder, threshold: float = WANT_THRESHOLD
+    corrections: Sequence[Correction],
+    among: int,
+    cues: Cues,
+    embedder: Embedder,
+    threshold: float = WANT_THRESHOLD,
 ) -> tuple[Want, ...]:
-    """Cluster the corrections of one project by what was said, what changed, and on which action."""
+    """Cluster the corrections of one project by what was said, what changed, and on which action.
+
+    `among` is the number of episodes they were picked from: what most corrections share is still telling
+    when most episodes lack it.
+    """
     if len(corrections) < MIN_SESSIONS:
         return ()
     said = [_bag(content(tokens(c.text), cues)) for c in corrections]
@@ -116,9 +124,9 @@ def wants(
     close = _closeness(vectors)
     similarity = join(
         [
-            (WANT_W["said"], cosine_view(said)),
-            (WANT_W["changed"], cosine_view(changed, WANT_W["lone"])),
-            (WANT_W["acted"], cosine_view(acted, WANT_W["lone"])),
+            (WANT_W["said"], cosine_view(said, among=among)),
+            (WANT_W["changed"], cosine_view(changed, WANT_W["lone"], among)),
+            (WANT_W["acted"], cosine_view(acted, WANT_W["lone"], among)),
             (WANT_W["close"], close),
         ]
     )
