@@ -144,6 +144,8 @@ def test_no_word_of_a_lesson_can_leave_its_line(text: str) -> None:
     assert ids == [lesson(text).id, PNPM.id]
     assert data.startswith(b"Mine.\n\n<!-- SKILLOPT_LEARNED_START -->\n- ")
     assert data.count(b"\n- ") == 2
+    items = data.split(b"_START -->\n")[1].split(b"\n<!--")[0]
+    assert items.count(b"<!--") == items.count(b"-->") == 2
     assert not {7, 27} & set(data)
 
 
