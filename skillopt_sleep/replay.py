@@ -163,7 +163,7 @@ class RecordedAgent:
     def identity(self) -> str:
         """Names the agent and what it knows."""
         known = sorted(" ".join(p) for p in self.vocabulary.prefixes)
-        return f"recorded-1-{content_id(list[Json](known), list[Json](sorted(self.vocabulary.files)))}"
+        return f"recorded-1-{content_id(list[Json](known), list[Json](sorted(self.vocabulary.files.values())))}"
 
     async def run(self, task: Task, skill: Skill, *, repeat: int = 0) -> Trajectory:  # noqa: ARG002
         """Replay one recorded episode with the lessons of a skill."""

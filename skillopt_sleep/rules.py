@@ -8,7 +8,7 @@ was said about. Whatever cannot be read this way gives no rule.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal, TypeAlias
@@ -23,28 +23,35 @@ _TOKEN = re.compile(r"[^\s,;:!?()\[\]{}\"“”«»<>`]+|[,;:!?()\n`“”«»�
 _CODELIKE = re.compile(r"^-|[./=_@]|\d|-\w")
 _FILE = re.compile(r"^[\w./-]*[\w-]+\.[A-Za-z]\w{0,9}$")
 _REACH = 3
+_SHORTEST_NAME = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The commands, flags and files an agent has met in training; nothing held out is in it."""
+    """The commands, flags and files an agent has met in training; nothing held out is in it.
+
+    `files` gives the name of a file by that name, or by what stands before its ending, in lower case.
+    """
 
     prefixes: frozenset[Words]
     programs: frozenset[str]
-    files: frozenset[str]
+    files: Mapping[str, str]
 
     @classmethod
     def of(cls, ops: Iterable[Op]) -> Vocabulary:
         """Collect from operations of training episodes."""
         prefixes: set[Words] = set()
-        files: set[str] = set()
+        files: dict[str, str] = {}
         for op in ops:
             if op.kind == "command":
                 words = (op.program, *op.tokens[1:])
                 prefixes.update(words[:n] for n in range(1, min(len(words), 6) + 1))
             elif op.kind == "edit":
-                files.add(PurePosixPath(op.tokens[0]).name.lower())
-        return cls(frozenset(prefixes), frozenset(p[0] for p in prefixes), frozenset(files))
+                path = PurePosixPath(op.tokens[0])
+                files[path.name.lower()] = path.name
+                if len(path.stem) >= _SHORTEST_NAME:
+                    files.setdefault(path.stem.lower(), path.name)
+        return cls(frozenset(prefixes), frozenset(p[0] for p in prefixes), files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,8 +332,8 @@ def _mentions(
             continue
         if word.text.startswith("-") and len(word.text) > 1:
             out.append(_Mention((word.text,), word.sign, i, i + 1, "flag"))
-        elif _FILE.match(word.text) or word.text.lower() in vocabulary.files:
-            out.append(_Mention((word.text,), word.sign, i, i + 1, "file"))
+        elif (name := vocabulary.files.get(lower[i])) is not None or _FILE.match(word.text):
+            out.append(_Mention((name or word.text,), word.sign, i, i + 1, "file"))
         i += 1
     return out
 

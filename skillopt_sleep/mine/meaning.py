@@ -13,6 +13,8 @@ from skillopt_sleep.mine.words import signed
 SAME_MEANING = 0.20
 """Likeness from which two sentences count as saying the same; measured on labelled pairs (see the tests)."""
 
+_OUTWEIGHS = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
@@ -41,11 +43,11 @@ class Meaning:
         return min(1.0, shared / norm)
 
     def contradicts(self, a: str, b: str) -> bool:
-        """Whether more of what they share is wanted by one and forbidden by the other than not."""
+        """Whether what they share is mostly wanted by one and forbidden by the other."""
         left, right = signed(a, self.cues), signed(b, self.cues)
         shared = left.keys() & right.keys()
         against = sum(self._weight(w) for w in shared if left[w] != right[w])
-        return against > sum(self._weight(w) for w in shared if left[w] == right[w])
+        return against > _OUTWEIGHS * sum(self._weight(w) for w in shared if left[w] == right[w])
 
     def restates(self, lesson: str, said: str) -> bool:
         """Whether `said` means the same as `lesson` and does not contradict it."""

@@ -19,9 +19,9 @@ from skillopt_sleep.mine.words import content, tokens
 
 MIN_SESSIONS = 2
 TASK_THRESHOLD = 0.1
-WANT_THRESHOLD = 0.1
-TASK_W = {"done": 0.5, "asked": 0.6, "missed": 0.4, "close": 0.5, "lone": 0.45}
-WANT_W = {"said": 0.95, "changed": 0.65, "acted": 0.4, "close": 0.4, "lone": 0.6}
+WANT_THRESHOLD = 0.13
+TASK_W = {"done": 0.35, "asked": 0.7, "missed": 0.5, "close": 0.7, "lone": 0.2}
+WANT_W = {"said": 0.9, "changed": 0.45, "acted": 0.37, "close": 0.4, "lone": 0.8}
 _ALIKE = 4.0
 _SHAPE = re.compile(r"[^\W\d_]+|\d+")
 

@@ -55,6 +55,12 @@ def parts(token: str) -> tuple[str, ...]:
     return tuple(p for p in re.split(r"[\W_]+", token.lower()) if p)
 
 
+def units(word: str) -> tuple[str, ...]:
+    """What a word is compared by: its stem, or the stems of its parts (`--context` says context)."""
+    found = parts(word)
+    return tuple(stem(p) for p in found if not p.isdigit()) if len(found) != 1 or found[0] != word else (stem(word),)
+
+
 def content(words: Sequence[str], cues: Cues) -> tuple[str, ...]:
     """Stems of the words that carry meaning, in order."""
     return tuple(stem(w) for w in words if w not in cues.stop and not w.isdigit())
@@ -66,10 +72,11 @@ def signed(text: str, cues: Cues) -> Mapping[str, int]:
     of Y"). A stem seen both ways keeps the sign it had last."""
     return MappingProxyType(
         {
-            stem(word): sign
+            unit: sign
             for words in segments(text)
             for word, sign in zip(words, signs(words, cues), strict=True)
-            if word not in cues.stop and not word.isdigit()
+            if word not in cues.stop and word not in cues["negators"]
+            for unit in units(word)
         }
     )
 
