@@ -104,6 +104,8 @@ async def consolidate(material: Material, cues: Cues) -> Consolidated:
                 else:
                     held_out = {t.id for t in environment.tasks(Split.SELECTION) if t.group == want.id}
                     rejected.append(TurnedDown(lesson, want, decision_of(attempt.decision, held_out)))
+    # What was said most comes first; ids, which depend on where the project lies, decide nothing here.
+    accepted.sort(key=lambda each: (-len(each[1].session_ids), each[0].text))
     test = await _sealed(trainer, result, material.skill, environment) if accepted else None
     won = {want.id for _, want in accepted}
     tried = {t.id for t in environment.tasks(Split.SELECTION) if t.group in won}

@@ -64,7 +64,7 @@ def receipts(home: StateHome) -> tuple[Receipt, ...]:
     found = [
         from_bytes(Receipt, f.read_bytes(), schema=RECEIPT_SCHEMA, where=str(f)) for f in files if f.is_file()
     ]
-    return tuple(sorted(found, key=lambda receipt: (receipt.adoption, receipt.id)))
+    return tuple(sorted(found, key=lambda receipt: (receipt.adoption, receipt.path, receipt.id)))
 
 
 def find_receipt(home: StateHome, prefix: str) -> Receipt:

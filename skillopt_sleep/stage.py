@@ -165,5 +165,5 @@ def _stored(home: StateHome) -> tuple[Proposal, ...]:
     return tuple(sorted(found, key=_age))
 
 
-def _age(proposal: Proposal) -> tuple[datetime, str]:
-    return proposal.created_at, proposal.id
+def _age(proposal: Proposal) -> tuple[datetime, str, str]:
+    return proposal.created_at, proposal.target.path, proposal.id
