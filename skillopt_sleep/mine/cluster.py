@@ -20,9 +20,7 @@ def inverse_frequency(bags: Sequence[Mapping[str, float]], among: int = 0) -> di
     return {feature: math.log((n + 1) / (count + 0.5)) for feature, count in seen.items()}
 
 
-def cosine_view(
-    bags: Sequence[Mapping[str, float]], lone_weight: float = 0.5, among: int = 0
-) -> Matrix:
+def cosine_view(bags: Sequence[Mapping[str, float]], lone_weight: float = 0.5, among: int = 0) -> Matrix:
     """Cosine of weighted bags of features, n x n in [0, 1].
 
     A feature that only one bag has cannot be shared; it counts against a match at `lone_weight`, because

@@ -245,9 +245,7 @@ def mine_episodes(sessions: Sequence[Session], cues: Cues) -> tuple[Episode, ...
     return tuple(episodes)
 
 
-def _elsewhere(
-    corrections: Sequence[Correction], looks: Mapping[str, float], meaning: Meaning
-) -> Elsewhere:
+def _elsewhere(corrections: Sequence[Correction], looks: Mapping[str, float], meaning: Meaning) -> Elsewhere:
     counts = Counter(atom for atom, _ in {(a, c.session_id) for c in corrections for a in atoms(c.change)})
     return Elsewhere(
         usual=frozenset(a for a, n in counts.items() if n >= _USUAL),

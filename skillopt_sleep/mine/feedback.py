@@ -106,7 +106,9 @@ def weigh(remark: Remark, cues: Cues) -> Weight:
     structure = dict(_structure(remark, named, cues))
     spoken = dict(_words(remark, words, bool(structure), cues))
     total = sum(structure.values()) + sum(spoken.values())
-    return Weight(tuple(structure), tuple(spoken), total, structure.get(HEARD, structure.get(HEARD_OFTEN, 0.0)))
+    return Weight(
+        tuple(structure), tuple(spoken), total, structure.get(HEARD, structure.get(HEARD_OFTEN, 0.0))
+    )
 
 
 def _structure(remark: Remark, named: frozenset[str], cues: Cues) -> Iterable[tuple[str, float]]:
@@ -135,9 +137,7 @@ def _structure(remark: Remark, named: frozenset[str], cues: Cues) -> Iterable[tu
         yield "the same change elsewhere", 1.0
 
 
-def _words(
-    remark: Remark, words: Sequence[str], structured: bool, cues: Cues
-) -> Iterable[tuple[str, float]]:
+def _words(remark: Remark, words: Sequence[str], structured: bool, cues: Cues) -> Iterable[tuple[str, float]]:
     first = segments(remark.text)[0] if words else ()
     standing = cues["standing"].found_in(words)
     corrective = cues["corrective"].found_in(words)

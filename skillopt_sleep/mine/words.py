@@ -58,7 +58,11 @@ def parts(token: str) -> tuple[str, ...]:
 def units(word: str) -> tuple[str, ...]:
     """What a word is compared by: its stem, or the stems of its parts (`--context` says context)."""
     found = parts(word)
-    return tuple(stem(p) for p in found if not p.isdigit()) if len(found) != 1 or found[0] != word else (stem(word),)
+    return (
+        tuple(stem(p) for p in found if not p.isdigit())
+        if len(found) != 1 or found[0] != word
+        else (stem(word),)
+    )
 
 
 def content(words: Sequence[str], cues: Cues) -> tuple[str, ...]:
