@@ -25,6 +25,7 @@ from skillopt_sleep.split import MIN_EVIDENCE
 _Counting: TypeAlias = Callable[[Sequence[Recorded]], Counter[str]]
 _LEAST = 2
 _LEAST_SHARE = 0.34
+_COMMON = 0.05
 _CONTRARY_SHARE = 0.26
 
 
@@ -149,18 +150,23 @@ class ExtractiveOptimizer:
 
     def _wanted_names(self, tasks: Sequence[Task], recorded: Sequence[Recorded]) -> frozenset[str]:
         """What the changes of most of these tasks gained and the person mostly named: a lesson that does not
-        name it says something else, or only what not to do."""
+        name it says something else, or only what not to do. Words that requests use too name nothing."""
         gained = Counter(
             name
             for t in tasks
             for name in {p for c in t.checks if c.op != "command_not_ran" for p in _names(str(c.arg))}
         )
         said = Counter(name for r in recorded for name in _names(r.said))
+        others = (*recorded, *map(Recorded.of, self.controls))
+        asked = Counter(word for r in others for word in set(tokens(r.request)))
         n = len(tasks)
         return frozenset(
             name
             for name, count in gained.items()
-            if 2 * count >= n and 2.5 * said[name] >= n and name not in self.cues.stop
+            if 2 * count >= n
+            and 2.5 * said[name] >= n
+            and name not in self.cues.stop
+            and asked[name] <= _COMMON * len(others)
         )
 
     def _versions(self, text: str, scopes: Sequence[Scope]) -> list[str]:

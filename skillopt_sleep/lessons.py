@@ -15,49 +15,7 @@ _MOST_WORDS = 28
 _URL = re.compile(r"\w+://|www\.")
 _PATH = re.compile(r"(?:^|\s)(?:~|/|[A-Za-z]:\\)[\w.-]+[/\\]")
 _NUMBER = re.compile(r"\d")
-_PERSON = frozenset(
-    [
-        "i",
-        "i'm",
-        "i'd",
-        "i've",
-        "you",
-        "your",
-        "you're",
-        "you've",
-        "my",
-        "me",
-        "ich",
-        "du",
-        "dein",
-        "dir",
-        "je",
-        "tu",
-        "ton",
-        "te",
-        "yo",
-        "tú",
-        "te",
-        "dije",
-    ]
-)
-_PAST = frozenset(
-    [
-        "forgot",
-        "forgotten",
-        "missed",
-        "skipped",
-        "ran",
-        "used",
-        "did",
-        "was",
-        "were",
-        "vergessen",
-        "oublié",
-        "olvidaste",
-        "olvidado",
-    ]
-)
+_SHORT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +25,15 @@ class Clause:
     text: str
     faults: tuple[str, ...]
     starts_plainly: bool
+    names_occasion: bool
 
     @property
     def plainness(self) -> float:
         """Higher is plainer; only used to choose between clauses that prove equally well."""
         words = len(self.text.split())
-        return (1.0 if self.starts_plainly else 0.0) - len(self.faults) - 0.02 * abs(words - 8)
+        terse = 0.15 * max(0, _SHORT - words)
+        form = (1.0 if self.starts_plainly else 0.0) + (0.3 if self.names_occasion else 0.0)
+        return form - len(self.faults) - terse - 0.02 * abs(words - 8)
 
 
 def clauses(said: str, cues: Cues) -> tuple[Clause, ...]:
@@ -101,20 +62,22 @@ def _clause(piece: str, cues: Cues) -> Clause | None:
         return None
     if _URL.search(text) or _PATH.search(text):
         return None
-    faults = []
     if _dangling(words, cues):
-        faults.append("a pronoun without its noun")
-    if _PERSON & set(words):
+        return None
+    faults = []
+    if cues["persons"].found_in(words[:2]):
         faults.append("speaks to one person")
-    if _PAST & set(words):
-        faults.append("tells what happened")
+    if cues["complains"].found_in(words):
+        faults.append("complains")
     if _NUMBER.search(text):
         faults.append("a number")
     if cues["question"].at(words, 0):
         faults.append("asks")
-    if cues["because"].at(words, 0) or (cues["boundaries"].at(words, 0) and words[0] not in cues["standing"]):
+    opens = words[cues["also"].at(words, 0) :]
+    if cues["because"].at(opens, 0) or (cues["boundaries"].at(opens, 0) and opens[0] not in cues["standing"]):
         faults.append("starts in the middle")
-    return Clause(_sentence(text), tuple(faults), _plain_start(words, cues))
+    own_occasion = any(0 < start for start, _ in cues["when"].spans(words))
+    return Clause(_sentence(text), tuple(faults), _plain_start(words, cues), own_occasion)
 
 
 def _plain_start(words: Sequence[str], cues: Cues) -> bool:
@@ -122,6 +85,7 @@ def _plain_start(words: Sequence[str], cues: Cues) -> bool:
     return bool(
         cues["verbs"].at(words, 0) or cues["edit_verbs"].at(words, 0) or cues["standing"].at(words, 0)
         or cues["negators"].at(words, 0)
+        or cues["imperatives"].at(words, 0)
     )  # fmt: skip
 
 
@@ -139,7 +103,7 @@ def _dangling(words: Sequence[str], cues: Cues) -> bool:
 def _sentence(text: str) -> str:
     """Capital at the start unless a name of code stands there, one full stop at the end."""
     first = text.split()[0]
-    plain = first.isalpha() and first.islower()
+    plain = first.replace("'", "").replace("’", "").rstrip(",:").isalpha() and first.islower()
     text = text[0].upper() + text[1:] if plain and len(first) > 1 else text
     text = re.sub(r"[\s!.…]+$", "", text)
     return text if text.endswith((":", "?")) else f"{text}."

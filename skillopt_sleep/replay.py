@@ -15,7 +15,7 @@ from skillopt_sleep.mine.episodes import Correction, Episode
 from skillopt_sleep.mine.meaning import Meaning
 from skillopt_sleep.mine.ops import Op
 from skillopt_sleep.mine.recur import Want
-from skillopt_sleep.rules import Rule, Vocabulary, obey, read_rules
+from skillopt_sleep.rules import Rule, Vocabulary, obey, read_rules, read_scope
 from skillopt_sleep.skillfile import read_lessons
 
 REPLAYED = "replayed"
@@ -163,7 +163,9 @@ class RecordedAgent:
     def identity(self) -> str:
         """Names the agent and what it knows."""
         known = sorted(" ".join(p) for p in self.vocabulary.prefixes)
-        return f"recorded-1-{content_id(list[Json](known), list[Json](sorted(self.vocabulary.files.values())))}"
+        return (
+            f"recorded-1-{content_id(list[Json](known), list[Json](sorted(self.vocabulary.files.values())))}"
+        )
 
     async def run(self, task: Task, skill: Skill, *, repeat: int = 0) -> Trajectory:  # noqa: ARG002
         """Replay one recorded episode with the lessons of a skill."""
@@ -178,7 +180,8 @@ class RecordedAgent:
         found = [(lesson, self._understood(lesson)) for lesson in lessons]
         return Mind(
             rules=tuple(rule for _, rules in found for rule in rules),
-            unread=tuple(lesson for lesson, rules in found if not rules),
+            # What was said is compared with the lesson itself; the scope before it is ours.
+            unread=tuple(read_scope(lesson, self.cues)[1] for lesson, rules in found if not rules),
         )
 
     def _understood(self, lesson: str) -> tuple[Rule, ...]:

@@ -20,6 +20,7 @@ from skillopt_sleep.mine.words import content, parts, signs, stem, tokens
 Words = tuple[str, ...]
 ScopeKind = Literal["command", "files", "words"]
 _TOKEN = re.compile(r"[^\s,;:!?()\[\]{}\"“”«»<>`]+|[,;:!?()\n`“”«»—–]")
+_FULL_STOP = re.compile(r"(?<=[^./=])\.+$")
 _CODELIKE = re.compile(r"^-|[./=_@]|\d|-\w")
 _FILE = re.compile(r"^[\w./-]*[\w-]+\.[A-Za-z]\w{0,9}$")
 _REACH = 3
@@ -274,7 +275,11 @@ def scoped(occasion: Sequence[str], lesson: str, *, kind: ScopeKind, cues: Cues)
 def read_scope(lesson: str, cues: Cues) -> tuple[Occasion, str]:
     """The occasion that `scoped` put before a lesson, and the lesson without it."""
     for template in cues.scopes.values():
-        for kind, text in (("command", template.command), ("files", template.files), ("words", template.words)):
+        for kind, text in (
+            ("command", template.command),
+            ("files", template.files),
+            ("words", template.words),
+        ):
             quote = '"' if kind == "words" else "`"
             head, middle = (re.escape(p) for p in text.removesuffix("{lesson}").split("{occasion}"))
             if match := re.match(f"{head}({quote}.+?){middle}", lesson):
@@ -292,9 +297,9 @@ def _signed_words(text: str, cues: Cues) -> list[_Word]:
     """Tokens as typed with the sign of the negation they stand under (see `words.signed`)."""
     out: list[_Word] = []
     segment, quoted = 0, False
-    pieces = _TOKEN.findall(text.replace("’", "'"))
-    pieces = [p.rstrip(".") if len(p) > 1 and not p.startswith("..") else p for p in pieces]
-    ends = {i for i, p in enumerate(_TOKEN.findall(text.replace("’", "'"))) if len(p) > 1 and p.endswith(".")}
+    raw = _TOKEN.findall(text.replace("’", "'"))
+    ends = {i for i, p in enumerate(raw) if _FULL_STOP.search(p)}
+    pieces = [_FULL_STOP.sub("", p) if i in ends else p for i, p in enumerate(raw)]
     current: list[tuple[str, bool]] = []
     for i, piece in enumerate([*pieces, "\n"]):
         if piece == "`":
@@ -378,9 +383,7 @@ def _nearest(wanted: Sequence[_Mention], unwanted: Sequence[_Mention]) -> tuple[
     )
 
 
-def _ordered(
-    lower: Sequence[str], wanted: Sequence[_Mention], occasion: Occasion, cues: Cues
-) -> Rule | None:
+def _ordered(lower: Sequence[str], wanted: Sequence[_Mention], occasion: Occasion, cues: Cues) -> Rule | None:
     """ "A before B", "A first" (on an occasion), "A after B"."""
     for name, before in (("before", True), ("after", False)):
         for start, end in cues[name].spans(lower):

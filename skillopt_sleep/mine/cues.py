@@ -54,12 +54,11 @@ class PhraseSet:
         return isinstance(word, str) and (word,) in self.by_head.get(word, ())
 
 
-_SETS = (
-    "negators", "instead_of", "replaced_by", "gone", "standing", "corrective", "openers", "closers", "next_step",
-    "acks", "question", "also", "before", "after", "first", "when", "because", "pronouns", "verbs", "edit_verbs",
-    "fillers", "boundaries", "polite",
-    "without", "forgetting", "complaint",
-)  # fmt: skip
+_SETS = tuple(
+    """negators instead_of replaced_by gone standing corrective openers closers next_step acks question also
+    before after first when because pronouns verbs edit_verbs boundaries polite without forgetting complaint
+    imperatives complains persons""".split()
+)
 
 
 @dataclass(frozen=True, slots=True)

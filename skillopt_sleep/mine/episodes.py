@@ -18,6 +18,7 @@ from skillopt_sleep.session import Action, Driver, Event, Interruption, Outcome,
 _USUAL = 2
 _PASSES = 3
 _HEARD = 0.38
+_TELLING = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,16 @@ class Elsewhere:
         """In how many other sessions the same was said."""
         if self.meaning is None:
             return 0
-        like = self.meaning.likeness
-        return len({s for s, text in self.said if s != session_id and like(text, words) >= _HEARD})
+        meaning = self.meaning
+        return len(
+            {
+                session
+                for session, text in self.said
+                if session != session_id
+                and meaning.likeness(text, words) >= _HEARD
+                and meaning.shared(text, words) >= _TELLING
+            }
+        )
 
 
 def episodes_of(session: Session, cues: Cues, elsewhere: Elsewhere) -> tuple[Episode, ...]:

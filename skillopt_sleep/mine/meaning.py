@@ -42,6 +42,11 @@ class Meaning:
         norm = math.sqrt(sum(map(self._weight, left)) * sum(map(self._weight, right)))
         return min(1.0, shared / norm)
 
+    def shared(self, a: str, b: str) -> float:
+        """How telling the words are that both have, added up; one common word is little."""
+        both = signed(a, self.cues).keys() & signed(b, self.cues).keys()
+        return sum(map(self._weight, both))
+
     def contradicts(self, a: str, b: str) -> bool:
         """Whether what they share is mostly wanted by one and forbidden by the other."""
         left, right = signed(a, self.cues), signed(b, self.cues)

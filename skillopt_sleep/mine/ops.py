@@ -15,6 +15,9 @@ from skillopt_sleep.session import Action
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=\S*$")
 _BARE = re.compile(r"[A-Za-z][\w:+-]*$")
+_NAME = re.compile(r"[^\W\d]\w{2,}")
+_MOST_NAMES = 200
+_ABOUT_ITSELF = frozenset({"--version", "--help", "-h", "-V", "version", "help"})
 _KIN = 0.3
 _SLIGHT = 0.25
 
@@ -53,6 +56,13 @@ class Op:
         return frozenset({self.program, self.key, *(f"{self.program} {w}" for w in bare[:2])})
 
     @cached_property
+    def said(self) -> tuple[str, ...]:
+        """What can be lost or gained when it is done again: the words of a command, the names in a new text."""
+        if self.kind != "edit" or not self.text:
+            return self.tokens
+        return tuple(dict.fromkeys(_NAME.findall(self.text)))[:_MOST_NAMES]
+
+    @cached_property
     def objects(self) -> frozenset[str]:
         """Parts of its arguments that can be shared with another operation; flags and quoted texts left out."""
         start = 0 if self.kind != "command" else 1
@@ -76,13 +86,15 @@ def ops_of(actions: Iterable[Action]) -> tuple[Op, ...]:
 
 
 def command_ops(text: str) -> tuple[Op, ...]:
-    """The simple commands of a shell text; changes of folder and bare assignments are left out."""
+    """The simple commands of a shell text; changes of folder and bare assignments are left out,
+    asking a program for its version or help is a look."""
     out = []
     for words in simple_commands(text):
         while words and _ASSIGNMENT.match(words[0]):
             words = words[1:]
         if words and words[0] not in ("cd", "pushd", "popd"):
-            out.append(Op("command", tuple(words)))
+            asks = len(words) == 2 and words[1] in _ABOUT_ITSELF
+            out.append(Op("look", (words[0],)) if asks else Op("command", tuple(words)))
     return tuple(out)
 
 
@@ -155,7 +167,7 @@ def change_between(
     if weight < _SLIGHT:
         return Change(_reacted(first, named, looks), None, (), (), added, again=False)
     a, b = first[i], then[j]
-    lost, gained = _minus(a.tokens, b.tokens), _minus(b.tokens, a.tokens)
+    lost, gained = _minus(a.said, b.said), _minus(b.said, a.said)
     return Change(a, b, lost, gained, added, again=_again(a, b))
 
 
@@ -184,7 +196,7 @@ def _pair_weight(a: Op, b: Op, named: frozenset[str], looks: Mapping[str, float]
     real = 1.0 - max(looks.get(a.key, 0.0), looks.get(b.key, 0.0))
     if a.tokens == b.tokens and a.kind == "command":
         return 0.2 * real
-    hit = any(named & set(parts(t)) for t in {*a.tokens} ^ {*b.tokens})
+    hit = any(named & set(parts(t)) for t in {*a.said} ^ {*b.said})
     return kinship(a, b) * real + (1.0 if hit else 0.0)
 
 

@@ -13,6 +13,7 @@ from skillopt_sleep.mine.cues import Cues
 _TOKEN = re.compile(r"[^\s,;:!?()\[\]{}\"“”«»<>…]+")
 _BREAK = re.compile(r"[,;:!?()\n“”«»…]|\.(?=\s|$)|\s[-–—]+\s|[–—]")
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+|;\s*|\s[-–—]+\s|\s*—\s*")
+_ELISION = re.compile(r"^n'(?=\w)")
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "`": " ", "´": "'"})
 
 
@@ -23,7 +24,7 @@ def normalise(text: str) -> str:
 
 def tokens(text: str) -> tuple[str, ...]:
     """Words and code-like tokens in order, lower case, without the punctuation around them."""
-    found = (t.strip("'\"*_").rstrip(".") for t in _TOKEN.findall(normalise(text)))
+    found = (_ELISION.sub("", t.strip("'\"*_").rstrip(".")) for t in _TOKEN.findall(normalise(text)))
     return tuple(t for t in found if t and t.strip("-–—./'"))
 
 
@@ -95,12 +96,13 @@ def signs(words: Sequence[str], cues: Cues) -> list[int]:
         if n:
             rest = words[i + n :]
             if i > 0 and all(w in cues.stop for w in rest):
-                out[:i] = [-1] * i
+                out[:i] = [-sign] * i
                 break
             # Two negations ask for X ("never without X", "don't forget X"), and so does a complaint that it
             # is missing ("still no X").
             asked = sign < 0 and cues["without"].at(words, i)
-            asked = asked or any(cues["forgetting"].at(words, k) for k in (i + n, i + n + 1))
+            near = (i - 2, i - 1, i + n, i + n + 1)
+            asked = asked or any(k >= 0 and cues["forgetting"].at(words, k) for k in near)
             asked = asked or any(cues["complaint"].at(words, k) == i - k for k in range(max(0, i - 3), i))
             sign = 1 if asked else -1
             i += n
@@ -136,7 +138,8 @@ def strip_ends(text: str, cues: Cues) -> str:
             if len(words) > n and tail and cues["closers"].at(tail, 0) == len(tail):
                 text, changed = " ".join(words[:-n]).rstrip(" ,.;:-–—!"), True
                 break
-    return text.strip(" ,;:-–—")
+    # A dash that begins a flag stays.
+    return re.sub(r"^(?:[\s,;:–—]|-+(?=\s))+", "", text).rstrip(" ,;:-–—")
 
 
 def _polite_lead(text: str, cues: Cues) -> int:
