@@ -25,7 +25,7 @@ from skillopt_sleep.split import MIN_EVIDENCE
 _Counting: TypeAlias = Callable[[Sequence[Recorded]], Counter[str]]
 _LEAST = 2
 _LEAST_SHARE = 0.34
-_COMMON = 0.05
+_COMMON = 2
 _CONTRARY_SHARE = 0.26
 
 
@@ -160,14 +160,16 @@ class ExtractiveOptimizer:
         others = (*recorded, *map(Recorded.of, self.controls))
         asked = Counter(word for r in others for word in set(tokens(r.request)))
         n = len(tasks)
-        return frozenset(
+        wanted = frozenset(
             name
             for name, count in gained.items()
             if 2 * count >= n
             and 2.5 * said[name] >= n
             and name not in self.cues.stop
-            and asked[name] <= _COMMON * len(others)
+            and asked[name] < _COMMON
         )
+        # "--check" is meant exactly; the word in it may mean anything.
+        return frozenset(name for name in wanted if not name.isalpha()) or wanted
 
     def _versions(self, text: str, scopes: Sequence[Scope]) -> list[str]:
         """The text alone, and under each scope that its own words do not name already."""
