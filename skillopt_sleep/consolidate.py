@@ -15,6 +15,7 @@ from skillopt.core.task import Split, Task
 from skillopt.train.config import TrainConfig
 from skillopt.train.trainer import Trainer, TrainResult
 from skillopt_sleep.evidence import ExtractiveOptimizer
+from skillopt_sleep.lessons import occasion_words
 from skillopt_sleep.mine.cues import Cues
 from skillopt_sleep.mine.meaning import Meaning
 from skillopt_sleep.mine.recur import Want
@@ -153,7 +154,13 @@ def _overall(decisions: Sequence[GateDecision], tasks: set[str]) -> GateDecision
         return GateDecision("reject", "no lesson was accepted")
     before = {i: b for i, b, _ in decisions[0].pairs}
     after = {i: a for i, _, a in decisions[-1].pairs}
-    return _on([(i, before[i], after[i]) for i in before if i in tasks and i in after], decisions[-1])
+    pairs = [(i, before[i], after[i]) for i in before if i in tasks and i in after]
+    others = len(decisions[-1].pairs) - len(pairs)
+    gained = sum(b < a for _, b, a in pairs)
+    reason = f"{gained} of {len(pairs)} held-out corrections would not have been needed; none got worse"
+    if others:
+        reason += f", nor did {others} other held-out episodes"
+    return replace(_on(pairs, decisions[-1]), reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +197,11 @@ class _Evidence:
             restated=how[RESTATED],
             fresh_wording=sum(Recorded.of(t).said.casefold().strip() not in said for t in held_out),
             scope=text[: len(text) - len(body)].strip() or None,
-            occasions=occasions_of(want),
+            occasions=occasions_of(want, self._requests(want), self.cues),
         )
+
+    def _requests(self, want: Want) -> list[str]:
+        return [t.prompt for t in self.environment.tasks(Split.TRAIN) if t.group != want.id]
 
     def _tasks(self, split: Split, want: Want) -> list[Task]:
         return [t for t in self.environment.tasks(split) if t.group == want.id]
@@ -206,16 +216,21 @@ def _alone(line: str) -> bytes:
     return f"<!-- SKILLOPT_LEARNED_START -->\n{line}\n<!-- SKILLOPT_LEARNED_END -->\n".encode()
 
 
-def occasions_of(want: Want, most: int = 2) -> tuple[str, ...]:
-    """When the lesson of a want applies, for the description: the commands and files it was said about."""
+def occasions_of(want: Want, others: Sequence[str], cues: Cues) -> tuple[str, ...]:
+    """When the lesson of a want applies, for the description: words that tell its requests from the
+    `others`, and the commands or files it was said about."""
+    words = occasion_words([c.request for c in want.corrections], others, cues, most=2)
     keys: Counter[str] = Counter()
     for c in want.corrections:
         for op in {c.change.reacted, c.change.replaced} - {None}:
             if op is not None and op.kind != "look":
                 keys[op.key] += 1
     often = sorted(keys.items(), key=lambda k: (-k[1], k[0]))
-    usual = [key for key, n in often if 3 * n >= len(want.corrections)]
-    return tuple(
-        f"editing {key.removeprefix('edit:')}" if key.startswith("edit:") else f"running {key}"
-        for key in usual[:most]
+    usual = [key for key, n in often if 3 * n >= len(want.corrections)][:2]
+    return (
+        *(f"asked about {word}" for word in words),
+        *(
+            f"editing {key.removeprefix('edit:')}" if key.startswith("edit:") else f"running {key}"
+            for key in usual
+        ),
     )

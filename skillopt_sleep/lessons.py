@@ -16,6 +16,7 @@ _URL = re.compile(r"\w+://|www\.")
 _PATH = re.compile(r"(?:^|\s)(?:~|/|[A-Za-z]:\\)[\w.-]+[/\\]")
 _NUMBER = re.compile(r"\d")
 _SHORT = 4
+_FEWEST_REQUESTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def _clause(piece: str, cues: Cues) -> Clause | None:
     opens = words[cues["also"].at(words, 0) :]
     if cues["because"].at(opens, 0) or (cues["boundaries"].at(opens, 0) and opens[0] not in cues["standing"]):
         faults.append("starts in the middle")
-    own_occasion = any(0 < start for start, _ in cues["when"].spans(words))
+    own_occasion = any(start > 0 for start, _ in cues["when"].spans(words))
     return Clause(_sentence(text), tuple(faults), _plain_start(words, cues), own_occasion)
 
 
@@ -133,26 +134,21 @@ def names_one_session(text: str, said: Iterable[tuple[str, str]]) -> bool:
 def occasion_words(
     requests: Sequence[str], others: Sequence[str], cues: Cues, most: int = 3
 ) -> tuple[str, ...]:
-    """Up to `most` words that tell these requests from the `others`, as people typed them; empty when no
-    words do (fewer than half of the requests found, or more others than these)."""
+    """Up to `most` words that tell these requests from the `others`, as people typed them, each in a fifth of
+    them (at least three); empty when they find fewer than half of the requests, or more others than these."""
     mine = [dict(zip(content(tokens(r), cues), _surfaces(r, cues), strict=True)) for r in requests]
     theirs = [set(content(tokens(r), cues)) for r in others]
     counts = Counter(s for bag in mine for s in bag)
+    needed = max(_FEWEST_REQUESTS, len(mine) / 5)
+    cost = {s: 2 * sum(s in bag for bag in theirs) * len(mine) / (len(theirs) + 1) for s in counts}
     chosen: list[str] = []
     left = list(mine)
-    while left and len(chosen) < most:
-        best = max(
-            (s for s in counts if s not in chosen),
-            key=lambda s: (
-                sum(s in bag for bag in left)
-                - 2 * sum(s in bag for bag in theirs) * len(mine) / (len(theirs) + 1),
-                counts[s],
-                s,
-            ),
-            default=None,
-        )
-        if best is None or sum(best in bag for bag in left) < 2:
+    while len(chosen) < most:
+        gain = {s: sum(s in bag for bag in left) for s in counts if s not in chosen}
+        worth = {s: n - cost[s] for s, n in gain.items() if n >= needed and n > cost[s]}
+        if not worth:
             break
+        best = max(worth, key=lambda s: (worth[s], counts[s], s))
         chosen.append(best)
         left = [bag for bag in left if best not in bag]
     hits = sum(any(s in bag for s in chosen) for bag in mine)

@@ -19,6 +19,7 @@ MAX_DESCRIPTION = 1024
 
 _MAX_OCCASION = 80
 _ANY_OCCASION = "working"
+_VERBS = ("asked about ", "running ", "editing ")
 _WHY = "Lessons the developer keeps repeating, learned from their own sessions."
 _DESCRIPTION = re.compile(r"Use when (.*?) in this project\.", re.DOTALL)
 _BODY = """
@@ -71,7 +72,13 @@ def read_occasions(data: bytes) -> tuple[str, ...]:
     found = _DESCRIPTION.match(str(Skill.from_bytes(data).metadata().get("description", "")))
     if found is None or found[1] == _ANY_OCCASION:
         return ()
-    return tuple(part for part in re.split(r", | or ", found[1]) if part)
+    return tuple(
+        f"{verb}{part}"
+        for group in found[1].split("; ")
+        for verb in (_verb(group),)
+        for part in re.split(r", | or ", group.removeprefix(verb))
+        if part
+    )
 
 
 def describe(occasions: Iterable[str]) -> str:
@@ -96,8 +103,20 @@ def item_line(lesson: Lesson) -> str:
 
 
 def _sentence(occasions: Sequence[str]) -> str:
-    named = " or ".join(filter(None, (", ".join(occasions[:-1]), *occasions[-1:]))) or _ANY_OCCASION
-    return f"Use when {named} in this project. {_WHY}"
+    """The occasions of one verb together: "running a, b or c; editing d"."""
+    groups: dict[str, list[str]] = {}
+    for occasion in occasions:
+        verb = _verb(occasion)
+        groups.setdefault(verb, []).append(occasion.removeprefix(verb))
+    named = "; ".join(
+        verb + " or ".join(filter(None, (", ".join(items[:-1]), *items[-1:])))
+        for verb, items in groups.items()
+    )
+    return f"Use when {named or _ANY_OCCASION} in this project. {_WHY}"
+
+
+def _verb(occasion: str) -> str:
+    return next((verb for verb in _VERBS if occasion.startswith(verb)), "")
 
 
 def _plain_occasion(text: str) -> str:

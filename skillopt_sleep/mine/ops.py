@@ -13,7 +13,6 @@ from skillopt.core.shell import simple_commands
 from skillopt_sleep.mine.words import parts
 from skillopt_sleep.session import Action
 
-_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=\S*$")
 _BARE = re.compile(r"[A-Za-z][\w:+-]*$")
 _NAME = re.compile(r"[^\W\d]\w{2,}")
 _MOST_NAMES = 200
@@ -90,8 +89,6 @@ def command_ops(text: str) -> tuple[Op, ...]:
     asking a program for its version or help is a look."""
     out = []
     for words in simple_commands(text):
-        while words and _ASSIGNMENT.match(words[0]):
-            words = words[1:]
         if words and words[0] not in ("cd", "pushd", "popd"):
             asks = len(words) == 2 and words[1] in _ABOUT_ITSELF
             out.append(Op("look", (words[0],)) if asks else Op("command", tuple(words)))
@@ -182,7 +179,8 @@ def _again(a: Op, b: Op) -> bool:
 
 
 def _reacted(first: Sequence[Op], named: frozenset[str], looks: Mapping[str, float]) -> Op | None:
-    """The operation some words react to when nothing like it was done again: named, else the last real one."""
+    """What some words react to when nothing like it was done again: the named operation, else the last
+    real one."""
     if not first:
         return None
     return max(
