@@ -20,8 +20,8 @@ from skillopt_sleep.mine.cues import Cues
 from skillopt_sleep.mine.meaning import Meaning
 from skillopt_sleep.mine.recur import Want
 from skillopt_sleep.proposal import Lesson, Quote, SealedTest, lesson_id
+from skillopt_sleep.reading import Vocabulary, read_scope
 from skillopt_sleep.replay import CONTROLS, REPLAYED, RESTATED, MinedEnvironment, Recorded, RecordedAgent
-from skillopt_sleep.rules import Vocabulary, read_scope
 from skillopt_sleep.skillfile import read_lessons
 from skillopt_sleep.split import MIN_EVIDENCE
 

@@ -17,8 +17,9 @@ from skillopt_sleep.mine.cues import Cues
 from skillopt_sleep.mine.feedback import spoken_names
 from skillopt_sleep.mine.words import content, parts, stem, tokens
 from skillopt_sleep.proposal import lesson_id
+from skillopt_sleep.reading import ScopeKind, read_scope, scoped
 from skillopt_sleep.replay import CONTROLS, REPLAYED, RESTATED, EvidenceScorer, Recorded, RecordedAgent
-from skillopt_sleep.rules import Occasion, ScopeKind, read_scope, scoped
+from skillopt_sleep.rules import Occasion
 from skillopt_sleep.skillfile import REGION
 from skillopt_sleep.split import MIN_EVIDENCE
 
@@ -44,7 +45,8 @@ class Draft:
 
     @property
     def is_sound(self) -> bool:
-        """Whether training speaks for it: enough sessions, no control harmed; a mere sentence is hardly contradicted."""
+        """Whether training speaks for it: enough sessions, no control harmed, and for a mere sentence hardly
+        any contradiction."""
         return (
             self.harmed == 0
             and self.sessions >= max(_LEAST, _LEAST_SHARE * self.n)

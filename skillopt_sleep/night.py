@@ -20,9 +20,9 @@ from skillopt_sleep.mine.embed import Embedder
 from skillopt_sleep.mine.project import MinedProject, mine_project
 from skillopt_sleep.mine.recur import Want
 from skillopt_sleep.proposal import Lesson, Proposal, TargetFile, file_sha, proposal_id
+from skillopt_sleep.reading import Vocabulary
 from skillopt_sleep.replay import mined_tasks
 from skillopt_sleep.route import Route, managed_route, route
-from skillopt_sleep.rules import Vocabulary
 from skillopt_sleep.session import Session
 from skillopt_sleep.skillfile import read_occasions, render_existing, render_managed
 from skillopt_sleep.split import MIN_EVIDENCE, assign_splits

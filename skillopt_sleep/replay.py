@@ -15,7 +15,8 @@ from skillopt_sleep.mine.episodes import Correction, Episode
 from skillopt_sleep.mine.meaning import Meaning
 from skillopt_sleep.mine.ops import Op
 from skillopt_sleep.mine.recur import Want
-from skillopt_sleep.rules import Rule, Vocabulary, obey, read_rules, read_scope
+from skillopt_sleep.reading import Vocabulary, read_rules, read_scope
+from skillopt_sleep.rules import Rule, obey
 from skillopt_sleep.skillfile import read_lessons
 
 REPLAYED = "replayed"

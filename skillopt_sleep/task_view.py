@@ -45,7 +45,10 @@ def _view(task: RecurringTask, mined: MinedProject) -> TaskView:
     recurrences = {c.id: Recurrence.of(w.corrections) for w in mined.wants for c in w.corrections}
     corrections = [c for e in task.episodes for c in e.corrections]
     checks = Counter(
-        check for c in corrections if c.id in recurrences for check in checks_of(c, recurrences[c.id], mined.cues)
+        check
+        for c in corrections
+        if c.id in recurrences
+        for check in checks_of(c, recurrences[c.id], mined.cues)
     )
     skills = Counter(s for e in task.episodes for s in set(e.skills))
     said = tuple(Quote(c.session_id, c.text, c.at) for c in corrections)

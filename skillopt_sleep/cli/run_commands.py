@@ -71,9 +71,7 @@ def run_command(dry_run: bool, **options: Any) -> None:
             ledger, chosen.project, projects=chosen.projects, sources=chosen.sources, since=chosen.since
         )
         nights = [anyio.run(_night, each, ledger, around, dry_run) for each in found]
-        reports = source_reports(
-            report, ledger.summaries(chosen.folders, chosen.sources, since=chosen.since)
-        )
+        reports = source_reports(report, ledger.summaries(chosen.folders, chosen.sources, since=chosen.since))
         payload = _run_json(around.night_id, nights, reports, time.monotonic() - started, dry_run=dry_run)
         if not dry_run:
             _finish(ledger, around, nights, payload)

@@ -63,10 +63,10 @@ def checks_of(correction: Correction, recurrence: Recurrence, cues: Cues) -> tup
         wanted += _added(change.added, recurrence, named, cues)
     kept = [c for c in wanted if passes(c, correction.after) and not passes(c, correction.before)]
     broken = [c for c in unwanted if passes(c, correction.after) and not passes(c, correction.before)]
-    if not kept and broken and change.reacted is not None and change.replaced is not None:
+    a, b = change.reacted, change.replaced
+    if not kept and broken and a is not None and b is not None and a.key == b.key:
         # Something was only taken away: what it was taken from must still have been done.
-        if change.reacted.key == change.replaced.key:
-            kept = [Check("command_ran", change.replaced.key)]
+        kept = [Check("command_ran", b.key)]
     return tuple(dict.fromkeys(kept + broken)) if kept else ()
 
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 Phrase = tuple[str, ...]
+_REFERENCE = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,6 @@ class PhraseSet:
         return isinstance(word, str) and (word,) in self.by_head.get(word, ())
 
 
-_SETS = tuple(
-    """negators instead_of replaced_by gone standing corrective openers closers next_step acks question also
-    before after first when because pronouns verbs edit_verbs boundaries polite without forgetting complaint
-    imperatives complains persons""".split()
-)
-
-
 @dataclass(frozen=True, slots=True)
 class ScopeWords:
     """How a scope is put before a lesson in one language; `{occasion}` and `{lesson}` are filled in."""
@@ -99,7 +93,11 @@ def load_cues(languages: frozenset[str] = frozenset()) -> Cues:
     return Cues(
         stop=frozenset().union(*stops.values()),
         stop_by_language=stops,
-        sets={name: PhraseSet.of(p for table in tables.values() for p in table[name]) for name in _SETS},
+        sets={
+            name: PhraseSet.of(p for table in tables.values() for p in table[name])
+            for name, phrases in raw[_REFERENCE].items()
+            if isinstance(phrases, list)
+        },
         scopes={
             lang: ScopeWords(t["scope_words"], t["scope_command"], t["scope_files"], t["or"])
             for lang, t in tables.items()

@@ -26,8 +26,8 @@ class Correction:
     """What a person said about what the agent had done, with both sides of it.
 
     `before` are the operations the agent chose by itself, `after` those that followed the words. `strong`
-    says it came with a rejection, an interruption, or while the agent worked; `certain` that it was recognised
-    without help from other sessions.
+    says it came with a rejection, an interruption, or while the agent worked; `certain` that it was
+    recognised without help from other sessions.
     """
 
     id: str

@@ -62,7 +62,7 @@ class Weight:
 
     @property
     def is_certain(self) -> bool:
-        """Whether it would be one without what other sessions said: only such corrections speak for others."""
+        """Whether it would be one without what other sessions said: only such speak for others."""
         return self.is_correction and self.total - self.heard >= _NEEDED
 
 

@@ -56,14 +56,14 @@ class Op:
 
     @cached_property
     def said(self) -> tuple[str, ...]:
-        """What can be lost or gained when it is done again: the words of a command, the names in a new text."""
+        """What can be lost or gained when it is done again: words of a command, names in a new text."""
         if self.kind != "edit" or not self.text:
             return self.tokens
         return tuple(dict.fromkeys(_NAME.findall(self.text)))[:_MOST_NAMES]
 
     @cached_property
     def objects(self) -> frozenset[str]:
-        """Parts of its arguments that can be shared with another operation; flags and quoted texts left out."""
+        """Parts of its arguments that another operation can share; flags and quoted texts left out."""
         start = 0 if self.kind != "command" else 1
         return frozenset(
             p
