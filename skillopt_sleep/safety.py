@@ -92,6 +92,12 @@ _RULES = tuple(
     (name, what, re.compile("|".join(alternatives), re.IGNORECASE | re.MULTILINE))
     for name, (what, alternatives) in _ALTERNATIVES.items()
 )
+_SAFEGUARD = re.compile(
+    r"\b(?:never|not|no|without|drop|remove|avoid|don['’]t|nie|kein|ohne|jamais|sans|nunca|sin)\s+"
+    r"(?:(?:use|pass|the|this|with|to|mit|avec|con)\s+){0,2}--no-verify\b",
+    re.IGNORECASE,
+)
+"""Asking to keep the hooks of git is no way around them."""
 _LONG_WORD = re.compile(r"[A-Za-z0-9+/=_-]{40,}")
 _BLANK_LOOKALIKES = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
@@ -109,7 +115,7 @@ def screen(added: str, held_out: Sequence[str] = ()) -> tuple[Finding, ...]:
         findings.append(Finding("secret", "holds what looks like a secret", _around(text, at, at + 10)))
     # Compatibility forms (full-width letters, ligatures) read the same to a model, so rules see through them.
     plain = unicodedata.normalize("NFKC", _OUR_COMMENT.sub("", text))
-    plain = "".join(c for c in plain if not _is_hidden(c))
+    plain = _SAFEGUARD.sub("", "".join(c for c in plain if not _is_hidden(c)))
     for name, what, pattern in _RULES:
         if match := pattern.search(plain):
             findings.append(Finding(name, what, _around(plain, match.start(), match.end())))
