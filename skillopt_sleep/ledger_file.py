@@ -72,9 +72,10 @@ class LedgerFile:
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Check that the file is a ledger this program can use, and make it current."""
+    # Tables are counted before the id is read: another process may make both in between, never one of them.
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if tables and application_id != APPLICATION_ID:
         raise StorageError(
             f"{path} is not a ledger of skillopt-sleep",

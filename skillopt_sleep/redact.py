@@ -83,7 +83,8 @@ _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 
 _PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_PEM_BODY = re.compile(r"(?:(?:\s|\\[nr])++[A-Za-z0-9+/=]{20,}+)*+")
+# Without possessive repetition, which Python before 3.11.3 gets wrong; it ends at the first line that fails.
+_PEM_BODY = re.compile(r"(?:(?:\s|\\[nr])+[A-Za-z0-9+/=]{20,})*")
 
 _URL_PASSWORD = re.compile(r"(://[^\s/@:\"'<>]{0,100}:)([^\s/\"'<>]{1,200})(?=@)")
 _USER_FLAG = re.compile(
