@@ -1,7 +1,7 @@
 """Write the generated parts of the documentation, or with `--check` say what has drifted.
 
-`docs/reference/cli.md` is the help of every command; in `README.md` the table of commands and the terminal
-transcript come from the commands and the demo, run now.
+`docs/reference/cli.md` is the help of every command; the table of commands and the terminal transcript in
+`README.md`, and the lines of a report in `docs/evidence.md`, come from the commands and the demo, run now.
 """
 
 from __future__ import annotations
@@ -23,6 +23,12 @@ from skillopt_sleep.cli.main import cli as night_cli
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 96
 _CUT = "  ..."
+_ABOUT = """\
+The help of every command, written by `make docs`. Exit codes: 0 done, 1 unexpected, 2 usage or configuration,
+5 another run holds the lock, 6 refused, 130 interrupted. With `--json` a command prints one object, with `schema`
+and `ok`, and nothing else on standard output."""
+_EXPLAINED = ("verdict", "reason", "sealed", "proof", "in words")
+"""Lines of a report that `docs/evidence.md` explains, by how they begin."""
 
 
 def main() -> int:
@@ -52,8 +58,14 @@ def main() -> int:
 def pages() -> Iterator[tuple[Path, str]]:
     """Each page with generated parts, and what should stand in it."""
     yield ROOT / "docs" / "reference" / "cli.md", reference()
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = demo_steps()
+    evidence = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
+    for start in _EXPLAINED:
+        lines = (line.strip() for line in shown["skillopt-sleep show"].splitlines())
+        line = next(line for line in lines if line.startswith(start))
+        evidence = between(evidence, start.replace(" ", "-"), f"```text\n{line}\n```")
+    yield ROOT / "docs" / "evidence.md", evidence
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     readme = between(readme, "demo", f"```console\n{picture(shown)}\n```")
     yield ROOT / "README.md", between(readme, "commands", command_table())
 
@@ -79,12 +91,7 @@ def command_table() -> str:
 
 def reference() -> str:
     """The help of every command, as the commands print it."""
-    parts = [
-        "# The commands",
-        "The help of every command, written by `make docs`. Exit codes: 0 done, 1 unexpected, 2 usage or\n"
-        "configuration, 5 another run holds the lock, 6 refused, 130 interrupted. With `--json` a command\n"
-        "prints one object, with `schema` and `ok`, and nothing else on standard output.",
-    ]
+    parts = ["# The commands", _ABOUT]
     for group, name in ((night_cli, "skillopt-sleep"), (engine_cli, "skillopt")):
         parts += [f"## {name}", *_helps(group, name, None)]
     return "\n\n".join(parts) + "\n"
@@ -125,13 +132,14 @@ def stable(text: str) -> str:
 
     def renamed(found: re.Match[str]) -> str:
         number = len(names)
-        return names.setdefault(found[0], hashlib.sha256(f"{number}".encode()).hexdigest()[: len(found[0])])
+        made_up = hashlib.sha256(f"{number}".encode()).hexdigest()
+        return names.setdefault(found[0], made_up[: len(found[0])])
 
     return re.sub(r"(?<![\w-])(?:[0-9a-f]{8}|[0-9a-f]{12})(?![\w-])", renamed, text)
 
 
 def picture(steps: dict[str, str]) -> str:
-    """The night in short: what was read, what recurs, one lesson, what is pending, the skill, the way back."""
+    """The night in short: what was read, what recurs, one lesson, the skill, the way back."""
     night = steps["skillopt-sleep run"].split("\n\n")
     tasks = next(block for block in night if " recur:" in block.splitlines()[0])
     proposal = steps["skillopt-sleep show"].split("\n\n")

@@ -37,6 +37,7 @@ from skillopt_sleep.night import (
     record_of,
     verdict_of,
 )
+from skillopt_sleep.recovery import recover_pending
 from skillopt_sleep.runlock import run_lock
 from skillopt_sleep.task_view import TaskView, task_views
 
@@ -59,6 +60,8 @@ def run_command(dry_run: bool, **options: Any) -> None:
     given = common(caller, options)
     chosen = scope(caller, given.home, options)
     with run_lock(given.home, caller.now), Ledger.open(given.home.ledger) as ledger:
+        # A lesson is written against the live file: what a crash left there is mended first.
+        recover_pending(given.home)
         report = read_sources(ledger, caller, given, chosen)
         around = Surroundings(
             state=given.home,
@@ -79,7 +82,7 @@ def run_command(dry_run: bool, **options: Any) -> None:
     if given.as_json:
         print_json(RUN_SCHEMA, payload)
         return
-    click.echo(_run_text(nights, reports, known, given, chosen, dry_run=dry_run))
+    click.echo(_run_text(nights, reports, known, chosen, dry_run=dry_run))
 
 
 async def _night(found: Any, ledger: Ledger, around: Surroundings, dry_run: bool) -> ProjectNight:
@@ -160,7 +163,6 @@ def _run_text(
     nights: Sequence[ProjectNight],
     reports: Sequence[SourceReport],
     known: Sequence[ProjectCount],
-    given: Common,
     chosen: Scope,
     *,
     dry_run: bool,

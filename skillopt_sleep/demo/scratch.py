@@ -97,7 +97,7 @@ def _make_project(scratch: Scratch, folder: Path, files: Mapping[str, str]) -> N
         (folder / name).write_text(text, encoding="utf-8")
     as_robin = ("-c", "user.name=Robin", "-c", "user.email=robin@example.org")
     for arguments in (("init", "-q", "-b", "main"), ("add", "."), (*as_robin, "commit", "-qm", "Begin")):
-        subprocess.run(("git", *arguments), cwd=folder, env=dict(scratch.env), check=True)  # noqa: S603
+        subprocess.run(("git", *arguments), cwd=folder, env=dict(scratch.env), check=True)  # noqa: S603, S607
 
 
 def _copy_transcripts(bundle: Path, folder: Path, home: Path) -> None:

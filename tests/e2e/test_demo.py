@@ -26,6 +26,7 @@ def run_demo(folder: Path, *arguments: str) -> str:
         (folder / name).mkdir()
     path = os.pathsep.join((str(Path(sys.executable).parent), os.defpath))
     env = {"HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp"), "PATH": path, "LANG": "C.UTF-8"}
+    env |= {key: value for key, value in os.environ.items() if key.startswith("COVERAGE_")}
     done = subprocess.run(
         [sys.executable, "-m", "skillopt_sleep.demo", *arguments],
         cwd=folder,

@@ -21,6 +21,7 @@ from world import world_names
 
 Json: TypeAlias = dict[str, Any]
 _SKILL_DIRS = (".claude/skills", ".agents/skills", ".github/skills", ".copilot/skills", ".codex/skills")
+_KEPT = ("PATH", "LANG", "VIRTUAL_ENV")
 _BLOCK = re.compile(r"<!-- SKILLOPT_LEARNED_START -->(.*?)<!-- SKILLOPT_LEARNED_END -->", re.DOTALL)
 _ITEM = re.compile(r"^- (.*?)\s*<!-- id: \S+ -->", re.DOTALL | re.MULTILINE)
 
@@ -57,7 +58,7 @@ def _skills(place: Path) -> Iterator[Path]:
 
 
 def _sleep(home: Path, cwd: Path, *arguments: str) -> Json:
-    keep = {key: value for key, value in os.environ.items() if key in ("PATH", "LANG", "VIRTUAL_ENV")}
+    keep = {key: value for key, value in os.environ.items() if key in _KEPT or key.startswith("COVERAGE_")}
     env = {**keep, "HOME": str(home), "SKILLOPT_SLEEP_HOME": str(home / ".skillopt-sleep")}
     program = Path(sys.executable).parent / "skillopt-sleep"
     done = subprocess.run([program, *arguments], env=env, cwd=cwd, capture_output=True, text=True)

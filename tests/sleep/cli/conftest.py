@@ -41,7 +41,8 @@ class Machine:
         return self.home / ".skillopt-sleep"
 
     def environment(self, **more: str) -> dict[str, str]:
-        return {"HOME": str(self.home), "PATH": os.defpath, "LANG": "C.UTF-8", **more}
+        measured = {key: value for key, value in os.environ.items() if key.startswith("COVERAGE_")}
+        return {"HOME": str(self.home), "PATH": os.defpath, "LANG": "C.UTF-8", **measured, **more}
 
     def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

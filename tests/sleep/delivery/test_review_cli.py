@@ -26,7 +26,9 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def environment(desk: Any) -> dict[str, str]:
+    measured = {key: value for key, value in os.environ.items() if key.startswith("COVERAGE_")}
     return {
+        **measured,
         "HOME": str(desk.user_home),
         "PATH": os.environ["PATH"],
         "SKILLOPT_SLEEP_HOME": str(desk.home.path),
