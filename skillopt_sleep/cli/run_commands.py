@@ -21,7 +21,7 @@ from skillopt_sleep.cli.harvest_commands import (
     sources_text,
     where_looked,
 )
-from skillopt_sleep.cli.options import Caller, Common, Scope, common, common_options, scope, scope_options
+from skillopt_sleep.cli.options import Caller, Scope, common, common_options, scope, scope_options
 from skillopt_sleep.cli.text import counted
 from skillopt_sleep.describe import proposal_json, proposal_lines
 from skillopt_sleep.harvest import SourceReport, select_sessions, source_reports
