@@ -25,6 +25,9 @@ _WANT = {"said": 0.95, "changed": 0.5, "acted": 0.03, "support": 0.4, "close": 0
 """How much each view weighs, fitted on the labelled homes of the tests: what was done, asked for, missed,
 and how close the requests are letter by letter; `lone` is the weight of what only one episode has."""
 _ALIKE = 4.0
+_REAL = 0.5
+_FEW = 2
+_COHERENT = 0.45
 _SHAPE = re.compile(r"[^\W\d_]+|\d+")
 
 
@@ -80,6 +83,8 @@ def recurring_tasks(
     # asked for alike; two requests that merely both began with a look around have little in common.
     certain = np.array([e.corrected for e in episodes])
     alike = np.clip(_ALIKE * np.maximum(words, close), 0.0, 1.0)
+    real = np.array([_reality(e, looks) for e in episodes], dtype=np.float32)
+    alike = np.maximum(alike, _REAL * np.minimum(real[:, None], real[None, :]))
     weight = np.where(certain[:, None] | certain[None, :], 1.0, alike).astype(np.float32)
     similarity = join(
         [
@@ -92,7 +97,8 @@ def recurring_tasks(
     out = []
     for group in average_linkage(similarity, threshold):
         found = tuple(sorted((episodes[i] for i in group), key=_when))
-        if len({e.session_id for e in found}) >= MIN_SESSIONS:
+        sessions = len({e.session_id for e in found})
+        if sessions >= MIN_SESSIONS and (sessions > _FEW or _cohesion(similarity, group) >= _COHERENT):
             project = found[0].project
             out.append(
                 RecurringTask(
@@ -142,6 +148,21 @@ def wants(
                 Want(content_id(found[0].project, sorted(c.id for c in found)), found[0].project, found)
             )
     return tuple(out)
+
+
+def _cohesion(similarity: Matrix, group: Sequence[int]) -> float:
+    """Mean similarity between different members."""
+    inside = similarity[np.ix_(group, group)]
+    n = len(group)
+    return float((inside.sum() - np.trace(inside)) / (n * (n - 1))) if n > 1 else 0.0
+
+
+def _reality(episode: Episode, looks: Mapping[str, float]) -> float:
+    """How much an episode did more than look around, in [0, 1]: a command without words says little."""
+    return max(
+        (1.0 - looks.get(op.key, 0.0) for op in episode.first if op.kind != "look" and len(op.tokens) > 1),
+        default=0.0,
+    )
 
 
 def _closeness(vectors: Vectors) -> Matrix:
