@@ -87,6 +87,31 @@ def test_every_command_comes_with_an_explanation_in_order(ran: tuple[str, Path])
         at = ran[0].index(f"\n$ {step.command[0]}", at)
 
 
+def test_the_result_does_not_depend_on_where_the_projects_lie(tmp_path: Path) -> None:
+    nights = [lessons_of(tmp_path / name) for name in ("a", "b/much/deeper", "code-c")]
+    assert nights[0] == nights[1] == nights[2]
+    assert len(nights[0]) == 2
+
+
+def lessons_of(home: Path) -> list[tuple[str, list[tuple[str, list[str]]]]]:
+    """A night on the bundled home, put into `home`: of each proposal the project and its lessons."""
+    home.mkdir(parents=True)
+    scratch = make_scratch(home)
+    measured = {key: value for key, value in os.environ.items() if key.startswith("COVERAGE_")}
+    program = Path(sys.executable).with_name("skillopt-sleep")
+    done = subprocess.run(
+        [program, "run", "--all-projects", "--json"],
+        cwd=home,
+        env={**scratch.env, **measured},
+        capture_output=True,
+        check=True,
+    )
+    return [
+        (Path(p["project"]).name, [(lesson["text"], lesson["sessions"]) for lesson in p["lessons"]])
+        for p in json.loads(done.stdout)["proposals"]
+    ]
+
+
 def test_it_has_no_colours_in_a_pipe(ran: tuple[str, Path]) -> None:
     assert "\x1b" not in ran[0]
 
