@@ -105,7 +105,9 @@ def migrate(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        # An interrupt may arrive when the commit is already done.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
 
 

@@ -44,7 +44,8 @@ fi
 
 if command -v uv >/dev/null 2>&1; then
     # An interpreter of this machine is used; none is downloaded.
-    export UV_PYTHON_DOWNLOADS=never
+    # The certificates of this machine are used, as pip does, for those behind a proxy of their own.
+    export UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=true
     if [ ! -x "$folder/bin/python" ]; then
         python=$(find_python)
         uv venv --quiet --python "$python" "$folder"
