@@ -22,7 +22,7 @@ def assign_splits(
     of wants matter. A session has one split for all its wants.
     """
     given = dict(known)
-    for _, sessions in sorted(groups.items(), key=lambda g: (len(g[1]), g[0])):
+    for sessions in sorted(groups.values(), key=lambda ids: (len(ids), sorted(map(_stable, ids)))):
         _assign(sessions, given, MIN_EVIDENCE)
     _assign(others, given, 0)
     return {session: split for session, split in given.items() if session not in known}

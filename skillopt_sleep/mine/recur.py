@@ -145,7 +145,8 @@ def wants(
         found = tuple(sorted((corrections[i] for i in group), key=_when))
         if len({c.session_id for c in found}) >= MIN_SESSIONS:
             out.append(
-                Want(content_id(found[0].project, sorted(c.id for c in found)), found[0].project, found)
+                # Wants are trained in the order of their ids, which must not depend on where a project lies.
+                Want(content_id("want", sorted(c.id for c in found)), found[0].project, found)
             )
     return tuple(out)
 
