@@ -12,6 +12,7 @@ from skillopt.core.gate import GateDecision, NoRegression, Pair, Strict, mean_in
 from skillopt.core.schedule import EditBudget
 from skillopt.core.skill import Skill
 from skillopt.core.task import Split, Task
+from skillopt.protocols import Optimizer
 from skillopt.train.config import TrainConfig
 from skillopt.train.trainer import Trainer, TrainResult
 from skillopt_sleep.evidence import ExtractiveOptimizer
@@ -65,19 +66,24 @@ class Consolidated:
     test: SealedTest | None
 
 
-async def consolidate(material: Material, cues: Cues) -> Consolidated:
-    """Train one skill behind the gate, one lesson a step, and score the sealed test once at the end."""
+async def consolidate(material: Material, cues: Cues, optimizer: Optimizer | None = None) -> Consolidated:
+    """Train one skill behind the gate, one lesson a step, and score the sealed test once at the end.
+
+    The lessons are the user's own clauses unless another `optimizer` proposes them; it must append list items
+    that end in an id (see `skillfile`), and only the gate decides what it is worth.
+    """
     environment = MinedEnvironment(material.tasks, material.meaning)
     practice = tuple(Recorded.of(t) for t in environment.tasks(Split.TRAIN))
-    agent = RecordedAgent(material.vocabulary, practice, cues)
+    adopted = frozenset(text for _, text in read_lessons(material.skill.to_bytes()))
+    agent = RecordedAgent(material.vocabulary, practice, cues, adopted)
     controls = tuple(t for t in environment.tasks(Split.TRAIN) if t.group == CONTROLS)
-    optimizer = ExtractiveOptimizer(
+    extractive = ExtractiveOptimizer(
         agent, environment.scorer, controls, material.project, cues, dict(material.refused)
     )
     trainer = Trainer(
         environment,
         agent,
-        optimizer,
+        optimizer or extractive,
         NoRegression(Strict(min_pairs=MIN_EVIDENCE, min_gained=MIN_GAINED)),
         skill=material.skill,
         config=TrainConfig(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from skillopt.core.rollout import Score, Step, Trajectory
 from skillopt.core.skill import Skill
@@ -15,6 +16,7 @@ from skillopt_sleep.mine.episodes import Correction, Episode
 from skillopt_sleep.mine.meaning import Meaning
 from skillopt_sleep.mine.ops import Op
 from skillopt_sleep.mine.recur import Want
+from skillopt_sleep.mine.words import tokens
 from skillopt_sleep.reading import Vocabulary, read_rules, read_scope
 from skillopt_sleep.rules import Rule, obey
 from skillopt_sleep.skillfile import read_lessons
@@ -147,18 +149,20 @@ class Mind:
     unread: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RecordedAgent:
     """Starts from what the agent first did and changes it only through rules it can read in the skill.
 
     It knows the commands of the training sessions and nothing else: no check, no later words. `practice` are
-    the training episodes by what was asked and first done: a rule that would change nothing in any of them is
-    not understood. Lessons it cannot read as a rule it keeps in mind, as messages of its trajectory.
+    the training episodes: a rule that would change nothing of what was first done in any of them is not
+    understood. Lessons it cannot read as a rule it keeps in mind, as messages of its trajectory, when they
+    are words a person typed in practice or `adopted` before: no other sentence can count as said again.
     """
 
     vocabulary: Vocabulary
     practice: tuple[Recorded, ...]
     cues: Cues
+    adopted: frozenset[str] = frozenset()
 
     @property
     def identity(self) -> str:
@@ -182,8 +186,18 @@ class RecordedAgent:
         return Mind(
             rules=tuple(rule for _, rules in found for rule in rules),
             # What was said is compared with the lesson itself; the scope before it is ours.
-            unread=tuple(read_scope(lesson, self.cues)[1] for lesson, rules in found if not rules),
+            unread=tuple(
+                body
+                for lesson, rules in found
+                if not rules
+                for body in (read_scope(lesson, self.cues)[1],)
+                if lesson in self.adopted or any(_in_words(body) in said for said in self._said)
+            ),
         )
+
+    @cached_property
+    def _said(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(_in_words(r.said) for r in self.practice if r.said))
 
     def _understood(self, lesson: str) -> tuple[Rule, ...]:
         rules = read_rules(lesson, self.vocabulary, self.cues)
@@ -194,6 +208,11 @@ class RecordedAgent:
     def replay(self, recorded: Recorded, mind: Mind) -> tuple[Op, ...]:
         """What it would have done first in an episode."""
         return obey(mind.rules, recorded.request, recorded.first, self.cues)
+
+
+def _in_words(text: str) -> str:
+    """The words alone between blanks, so that one text lies in another only word for word."""
+    return f" {' '.join(tokens(text))} "
 
 
 def _step(op: Op) -> Step:
