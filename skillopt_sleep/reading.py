@@ -15,8 +15,8 @@ from typing import Literal
 
 from skillopt_sleep.mine.cues import Cues
 from skillopt_sleep.mine.ops import Op
-from skillopt_sleep.mine.words import content, signs, tokens
-from skillopt_sleep.rules import Beside, Flag, Occasion, Rule, Swap, Whole, Words
+from skillopt_sleep.mine.words import content, sentences, signs, tokens
+from skillopt_sleep.rules import Beside, Flag, Occasion, Rule, Scoped, Swap, Whole, Words
 
 ScopeKind = Literal["command", "files", "words"]
 _TOKEN = re.compile(r"[^\s,;:!?()\[\]{}\"“”«»<>`]+|[,;:!?()\n`“”«»—–]")
@@ -72,8 +72,21 @@ class _Mention:
 
 
 def read_rules(lesson: str, vocabulary: Vocabulary, cues: Cues) -> tuple[Rule, ...]:
-    """The rules a lesson states, as far as they can be read with this vocabulary; often none."""
+    """The rules a lesson states, as far as they can be read with this vocabulary; often none.
+
+    A lesson of several sentences gives none, nor does one that says more about commands than the rule:
+    nothing unread rides in on what was read.
+    """
     occasion, body = read_scope(lesson, cues)
+    if len(sentences(body)) > 1:
+        return ()
+    rules = _read(body, occasion, vocabulary, cues)
+    return rules if occasion == Occasion() else tuple(Scoped(occasion, rule) for rule in rules)
+
+
+def _read(
+    body: str, occasion: Occasion, vocabulary: Vocabulary, cues: Cues
+) -> tuple[Swap | Whole | Flag | Beside, ...]:
     words = _signed_words(body, cues)
     lower = [w.text.lower() for w in words]
     mentions = _mentions(words, lower, vocabulary, cues)
@@ -83,11 +96,13 @@ def read_rules(lesson: str, vocabulary: Vocabulary, cues: Cues) -> tuple[Rule, .
     flags = [m for m in mentions if m.kind == "flag"]
     files = [m for m in mentions if m.kind == "file" and m.sign > 0]
 
-    if (ordered := _ordered(lower, wanted, occasion, cues)) is not None:
+    if not unwanted and (ordered := _ordered(lower, wanted, occasion, cues)) is not None:
         return (ordered,)
     if wanted and unwanted:
         new, old = _nearest(wanted, unwanted)
-        return (Swap(old.words, new.words),) if new.words != old.words else ()
+        if new.words == old.words or {m.words for m in commands} - {new.words, old.words}:
+            return ()
+        return (Swap(old.words, new.words),)
     if flags:
         of = wanted[0].words if wanted else occasion.command
         return tuple(
@@ -95,6 +110,8 @@ def read_rules(lesson: str, vocabulary: Vocabulary, cues: Cues) -> tuple[Rule, .
             for m in flags
             if of or (m.sign < 0 and any(m.words[0] in p for p in vocabulary.prefixes))
         )
+    if unwanted:
+        return ()
     when = occasion if occasion != Occasion() else _own_occasion(words, lower, mentions, cues)
     if files and when != Occasion() and cues["edit_verbs"].found_in(lower):
         return (Beside(when, file=files[0].words[0]),)
@@ -228,7 +245,9 @@ def _nearest(wanted: Sequence[_Mention], unwanted: Sequence[_Mention]) -> tuple[
     )
 
 
-def _ordered(lower: Sequence[str], wanted: Sequence[_Mention], occasion: Occasion, cues: Cues) -> Rule | None:
+def _ordered(
+    lower: Sequence[str], wanted: Sequence[_Mention], occasion: Occasion, cues: Cues
+) -> Beside | None:
     """ "A before B", "A first" (on an occasion), "A after B"."""
     for name, before in (("before", True), ("after", False)):
         for start, end in cues[name].spans(lower):

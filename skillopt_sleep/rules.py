@@ -142,7 +142,19 @@ class Beside:
         return any(_has(op, self.command) for op in ops)
 
 
-Rule: TypeAlias = Swap | Whole | Flag | Beside
+@dataclass(frozen=True, slots=True)
+class Scoped:
+    """A rule that holds on an occasion only, because its lesson says so."""
+
+    occasion: Occasion
+    rule: Swap | Whole | Flag | Beside
+
+    def apply(self, ops: Sequence[Op], request: frozenset[str]) -> tuple[Op, ...]:
+        """See `Rule`."""
+        return self.rule.apply(ops, request) if self.occasion.holds(request, ops) else tuple(ops)
+
+
+Rule: TypeAlias = Swap | Whole | Flag | Beside | Scoped
 
 
 def obey(rules: Iterable[Rule], request: str, ops: Sequence[Op], cues: Cues) -> tuple[Op, ...]:
