@@ -13,7 +13,7 @@ from skillopt_sleep.mine.words import content, sentences, strip_ends, tokens
 _FEWEST_WORDS = 2
 _MOST_WORDS = 28
 _URL = re.compile(r"\w+://|www\.")
-_PATH = re.compile(r"(?:^|\s)(?:~|/|[A-Za-z]:\\)[\w.-]+[/\\]")
+_PATH = re.compile(r"(?<![\w.*/\\-])(?:~[\w.-]*[/\\]|/[\w.-]+/|[A-Za-z]:\\)")
 _NUMBER = re.compile(r"\d")
 _SHORT = 4
 _FEWEST_REQUESTS = 3
@@ -47,13 +47,22 @@ def clauses(said: str, cues: Cues) -> tuple[Clause, ...]:
             whole = whole.rstrip("?") if cues["polite"].at(tokens(sentence), 0) else whole
         pieces = [whole]
         cuts = re.split(r"\s*[,:]\s+", whole)
+        bare = next((i for i, cut in enumerate(cuts) if _is_bare_negation(cut, cues)), len(cuts))
         for n in range(len(cuts) - 1, 0, -1):
-            for start in range(len(cuts) - n + 1):
+            for start in range(min(bare, len(cuts) - n) + 1):
                 pieces.append(strip_ends(", ".join(cuts[start : start + n]), cues))
         for piece in pieces:
             if (clause := _clause(piece, cues)) is not None:
                 found.setdefault(clause.text, clause)
     return tuple(found.values())
+
+
+def _is_bare_negation(part: str, cues: Cues) -> bool:
+    """Whether a part only negates and its object comes after the comma; a mere interjection does not."""
+    words = tokens(part)
+    interjections = sum(end - start for start, end in cues["openers"].spans(words))
+    negates = any(end == len(words) for _, end in cues["negators"].spans(words))
+    return negates and interjections < len(words) and not content(words, cues)
 
 
 def _clause(piece: str, cues: Cues) -> Clause | None:
