@@ -55,7 +55,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 
 def do(*words: str) -> None:
-    done = subprocess.run(words, capture_output=True, text=True)
+    # As in tools/venv.sh: the certificates and the interpreters of this machine.
+    env = {**os.environ, "UV_SYSTEM_CERTS": "true", "UV_PYTHON_DOWNLOADS": "never"}
+    done = subprocess.run(words, env=env, capture_output=True, text=True)
     assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}{done.stderr}"
 
 
