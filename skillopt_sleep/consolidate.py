@@ -165,7 +165,7 @@ def _overall(decisions: Sequence[GateDecision], tasks: set[str]) -> GateDecision
     gained = sum(b < a for _, b, a in pairs)
     reason = f"{gained} of {len(pairs)} held-out corrections would not have been needed; none got worse"
     if others:
-        reason += f", nor did {others} other held-out episodes"
+        reason += f", nor did {others} other held-out {'episode' if others == 1 else 'episodes'}"
     return replace(_on(pairs, decisions[-1]), reason=reason)
 
 

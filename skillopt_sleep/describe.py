@@ -43,6 +43,19 @@ def proposal_lines(proposal: Proposal) -> Iterator[str]:
         )
 
 
+def summary_lines(proposal: Proposal) -> Iterator[str]:
+    """A proposal in short: where it goes, each lesson with its proof, what blocks it. Not yet printable."""
+    yield f"Proposal {proposal.id}: {proposal.skill} in {proposal.project or 'your own skills'}"
+    for lesson in proposal.lessons:
+        yield f"  - {lesson.text}"
+        yield f"      {proof(lesson)}"
+    if proposal.test is not None:
+        test = proposal.test
+        yield f"  sealed test: {test.before:.2f} -> {test.after:.2f} on {_of(test.n, 'session')}"
+    for finding in proposal.findings:
+        yield f"  blocked by a safety finding: {finding.name} ({finding.what})"
+
+
 def proof(lesson: Lesson) -> str:
     """How a lesson was proved, with n and what luck alone would do."""
     if lesson.mode == "restated":

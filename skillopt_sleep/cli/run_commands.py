@@ -23,7 +23,7 @@ from skillopt_sleep.cli.harvest_commands import (
 )
 from skillopt_sleep.cli.options import Caller, Scope, common, common_options, scope, scope_options
 from skillopt_sleep.cli.text import counted
-from skillopt_sleep.describe import proposal_json, proposal_lines
+from skillopt_sleep.describe import proposal_json, summary_lines
 from skillopt_sleep.harvest import SourceReport, select_sessions, source_reports
 from skillopt_sleep.ledger import Ledger
 from skillopt_sleep.ledger_rows import Night, ProjectCount
@@ -185,7 +185,7 @@ def _run_text(
     views = [v for n in nights for v in task_views(n.mined)]
     lines += [_tasks_text(views), ""]
     for proposal in proposals:
-        lines += [*proposal_lines(proposal), ""]
+        lines += [*map(printable, summary_lines(proposal)), ""]
     for night in nights:
         lines += [
             f'Turned down: "{printable(r.turned_down.lesson.text)}" ({r.turned_down.decision.reason}).'
@@ -199,7 +199,8 @@ def _run_text(
     if proposals and dry_run:
         return "\n".join([*lines, "Dry run: nothing was staged or consumed.", "Next: skillopt-sleep run"])
     if proposals:
-        return "\n".join([*lines, "Nothing live was changed.", "Next: skillopt-sleep diff, then adopt"])
+        staged = "Nothing live was changed. `skillopt-sleep show` has the sessions behind each lesson."
+        return "\n".join([*lines, staged, "Next: skillopt-sleep diff, then adopt"])
     if not any(n.consumed for n in nights):
         lines.append("Every session in scope was already used by an earlier night.")
     else:
