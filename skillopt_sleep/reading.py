@@ -161,6 +161,9 @@ def _signed_words(text: str, cues: Cues) -> list[_Word]:
     segment, quoted = 0, False
     raw = _TOKEN.findall(text.replace("’", "'"))
     ends = {i for i, p in enumerate(raw) if _FULL_STOP.search(p)}
+    # A full stop after quoted code stands alone; inside the quotes it is a word ("ruff check .").
+    closing = {i for i, p in enumerate(raw) if not p.strip(".") and raw[:i].count("`") % 2 == 0 < i}
+    ends |= {i for i in closing if raw[i - 1] == "`"}
     pieces = [_FULL_STOP.sub("", p) if i in ends else p for i, p in enumerate(raw)]
     current: list[tuple[str, bool]] = []
     for i, piece in enumerate([*pieces, "\n"]):
@@ -171,7 +174,7 @@ def _signed_words(text: str, cues: Cues) -> list[_Word]:
             out.extend(_sign_segment(current, segment, cues))
             current, segment = [], segment + 1
             continue
-        if piece.strip("'\"*"):
+        if piece.strip("'\"*") and not (i in ends and not piece.strip(".")):
             current.append((piece.strip("'\"*"), quoted))
         if i in ends:
             out.extend(_sign_segment(current, segment, cues))
