@@ -23,6 +23,7 @@ from skillopt_sleep.mine.recur import Want
 from skillopt_sleep.proposal import Lesson, Quote, SealedTest, lesson_id
 from skillopt_sleep.reading import Vocabulary, read_scope
 from skillopt_sleep.replay import CONTROLS, REPLAYED, RESTATED, MinedEnvironment, Recorded, RecordedAgent
+from skillopt_sleep.safety import screen
 from skillopt_sleep.skillfile import read_lessons
 from skillopt_sleep.split import MIN_EVIDENCE
 
@@ -185,7 +186,7 @@ class _Evidence:
         mind = self.agent.read((text,))
         judge = self.environment.scorer.judge
         how = Counter(
-            judge(t.checks, r, self.agent.replay(r, mind), mind.unread).detail
+            judge(t.checks, r, self.agent.replay(r, mind), self.agent.in_mind(r, mind)).detail
             for t in held_out
             for r in (Recorded.of(t),)
         )
@@ -232,11 +233,13 @@ def occasions_of(want: Want, others: Sequence[str], cues: Cues) -> tuple[str, ..
             if op is not None and op.kind != "look":
                 keys[op.key] += 1
     often = sorted(keys.items(), key=lambda k: (-k[1], k[0]))
-    usual = [key for key, n in often if 3 * n >= len(want.corrections)][:2]
-    return (
+    usual = [key for key, n in often if n >= MIN_EVIDENCE and 3 * n >= len(want.corrections)][:2]
+    named = (
         *(f"asked about {word}" for word in words),
         *(
             f"editing {key.removeprefix('edit:')}" if key.startswith("edit:") else f"running {key}"
             for key in usual
         ),
     )
+    # An occasion is written into the description; one that would need a person's consent is left out.
+    return tuple(occasion for occasion in named if not screen(occasion))

@@ -219,7 +219,7 @@ class ExtractiveOptimizer:
         won = {
             r.session_id
             for task, r in zip(tasks, recorded, strict=True)
-            if judge(task.checks, r, self.agent.replay(r, mind), mind.unread).detail == how
+            if judge(task.checks, r, self.agent.replay(r, mind), self.agent.in_mind(r, mind)).detail == how
         }
         contrary = sum(self.scorer.meaning.contradicts(text, r.said) for r in recorded)
         # Without a rule nothing is done otherwise, so no control can be harmed.

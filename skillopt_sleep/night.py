@@ -17,7 +17,7 @@ from skillopt_sleep.installed_skills import existing_skills
 from skillopt_sleep.ledger import Ledger
 from skillopt_sleep.ledger_rows import KnownLesson, LessonStatus, RejectedLesson
 from skillopt_sleep.mine.embed import Embedder
-from skillopt_sleep.mine.project import MinedProject, mine_project
+from skillopt_sleep.mine.project import MinedProject, by_time, mine_project
 from skillopt_sleep.mine.recur import Want
 from skillopt_sleep.proposal import Lesson, Proposal, TargetFile, file_sha, proposal_id
 from skillopt_sleep.reading import Vocabulary
@@ -145,7 +145,7 @@ def give_splits(
     copies or retries of each other: they stay together."""
     first: dict[str, str] = {}
     leader: dict[tuple[str, str], str] = {}
-    for s in sessions:
+    for s in by_time(sessions):
         words = next((t.text for t in s.user_turns), "")
         day = s.started_at.date().isoformat() if s.started_at else s.id
         first[s.id] = leader.setdefault((day, " ".join(words.casefold().split())), s.id)

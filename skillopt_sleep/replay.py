@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,9 +17,9 @@ from skillopt_sleep.mine.episodes import Correction, Episode
 from skillopt_sleep.mine.meaning import Meaning
 from skillopt_sleep.mine.ops import Op
 from skillopt_sleep.mine.recur import Want
-from skillopt_sleep.mine.words import tokens
+from skillopt_sleep.mine.words import content, signed, tokens
 from skillopt_sleep.reading import Vocabulary, read_rules, read_scope
-from skillopt_sleep.rules import Rule, obey
+from skillopt_sleep.rules import Occasion, Rule, obey
 from skillopt_sleep.skillfile import read_lessons
 
 REPLAYED = "replayed"
@@ -27,6 +28,8 @@ NOT_PREEMPTED = "not pre-empted"
 UNCHANGED = "as it went"
 HARMED = "harmed"
 CONTROLS = "controls"
+
+_OFTEN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +146,11 @@ class MinedEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class Mind:
-    """Lessons as an agent holds them: `rules` it can act on, `unread` sentences it merely knows."""
+    """Lessons as an agent holds them: `rules` it can act on, `unread` sentences it merely knows, each for an
+    occasion."""
 
     rules: tuple[Rule, ...]
-    unread: tuple[str, ...]
+    unread: tuple[tuple[Occasion, str], ...]
 
 
 @dataclass(frozen=True)
@@ -155,8 +159,9 @@ class RecordedAgent:
 
     It knows the commands of the training sessions and nothing else: no check, no later words. `practice` are
     the training episodes: a rule that would change nothing of what was first done in any of them is not
-    understood. Lessons it cannot read as a rule it keeps in mind, as messages of its trajectory, when they
-    are words a person typed in practice or `adopted` before: no other sentence can count as said again.
+    understood. A lesson it cannot read as a rule it keeps in mind on its occasion, as a message of its
+    trajectory, when a person typed these words in practice and mostly speaks like that, or `adopted` them
+    before: no other sentence can count as said again.
     """
 
     vocabulary: Vocabulary
@@ -175,29 +180,51 @@ class RecordedAgent:
     async def run(self, task: Task, skill: Skill, *, repeat: int = 0) -> Trajectory:  # noqa: ARG002
         """Replay one recorded episode with the lessons of a skill."""
         lessons = tuple(text for _, text in read_lessons(skill.to_bytes()))
-        mind = self.read(lessons)
-        done = self.replay(Recorded.of(task), mind)
-        kept = tuple(Step("message", text=text) for text in mind.unread)
+        mind, recorded = self.read(lessons), Recorded.of(task)
+        done = self.replay(recorded, mind)
+        kept = tuple(Step("message", text=text) for text in self.in_mind(recorded, mind))
         return Trajectory(kept + tuple(_step(op) for op in done))
 
     def read(self, lessons: Sequence[str]) -> Mind:
         """What the agent makes of some lessons: rules, and sentences it can only keep in mind."""
         found = [(lesson, self._understood(lesson)) for lesson in lessons]
+        sentences = [(lesson, *read_scope(lesson, self.cues)) for lesson, rules in found if not rules]
         return Mind(
             rules=tuple(rule for _, rules in found for rule in rules),
             # What was said is compared with the lesson itself; the scope before it is ours.
             unread=tuple(
-                body
-                for lesson, rules in found
-                if not rules
-                for body in (read_scope(lesson, self.cues)[1],)
-                if lesson in self.adopted or any(_in_words(body) in said for said in self._said)
+                (occasion, body)
+                for lesson, occasion, body in sentences
+                if lesson in self.adopted or self._is_theirs(body)
             ),
         )
+
+    def in_mind(self, recorded: Recorded, mind: Mind) -> tuple[str, ...]:
+        """The sentences that are for an episode like this one."""
+        asked = frozenset(content(tokens(recorded.request), self.cues))
+        return tuple(text for occasion, text in mind.unread if occasion.holds(asked, recorded.first))
+
+    def _is_theirs(self, sentence: str) -> bool:
+        """Whether these words were typed in practice, and most are wanted or not as they usually are."""
+        if not any(_in_words(sentence) in said for said in self._said):
+            return False
+        usual = [
+            sign * self._leaning[word] > 0
+            for word, sign in signed(sentence, self.cues).items()
+            if word in self._leaning
+        ]
+        return not usual or 2 * sum(usual) > len(usual)
 
     @cached_property
     def _said(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(_in_words(r.said) for r in self.practice if r.said))
+
+    @cached_property
+    def _leaning(self) -> Mapping[str, int]:
+        """How much more often each word was wanted than not, for words said in two episodes of practice."""
+        said = [signed(r.said, self.cues) for r in self.practice]
+        n = Counter(word for each in said for word in each)
+        return {word: sum(each.get(word, 0) for each in said) for word in n if n[word] >= _OFTEN}
 
     def _understood(self, lesson: str) -> tuple[Rule, ...]:
         rules = read_rules(lesson, self.vocabulary, self.cues)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from skillopt_sleep.mine.cues import Cues, cues_for
@@ -34,10 +34,15 @@ class MinedProject:
         return tuple(e for e in self.episodes if not e.corrected)
 
 
+def by_time(sessions: Iterable[Session]) -> list[Session]:
+    """Oldest first, undated ones last; the same list for the same sessions in any order."""
+    return sorted(sessions, key=lambda s: (s.started_at is None, str(s.started_at or ""), s.source, s.id))
+
+
 def mine_project(project: str, sessions: Sequence[Session], embedder: Embedder) -> MinedProject:
     """Mine the human sessions of one project; pure, and the same for the same sessions in any order."""
     cues = cues_for([tokens(turn.text) for s in sessions for turn in s.user_turns])
-    ordered = sorted(sessions, key=lambda s: (s.started_at is None, str(s.started_at or ""), s.source, s.id))
+    ordered = by_time(sessions)
     episodes = mine_episodes(ordered, cues)
     corrections = [c for e in episodes for c in e.corrections]
     found = wants(corrections, len(episodes), cues, embedder)
