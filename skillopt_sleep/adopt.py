@@ -141,11 +141,13 @@ def adopt(
             try:
                 if still_open.get(name) != choice.proposal:
                     raise RefusedError("It no longer waits: it was adopted, discarded or replaced meanwhile.")
-                each = _prepare(home, choice, adopter)
+                narrowed, held_back = _without_flagged(choice, adopter)
+                each = _prepare(home, narrowed, adopter)
                 for place in (str(each.real), *(link.path for link in each.links)):
                     if taken.setdefault(place, name) != name:
                         raise RefusedError(f"{taken[place]} changes {place} too; adopt this one afterwards.")
                 prepared.append(each)
+                refused += held_back
             except (SkillOptError, OSError) as error:
                 refused.append(Refusal(name, _reason(error)))
         written = _write(home, prepared, adopter, now, disk) if prepared else ()
@@ -181,6 +183,28 @@ def _prepare(home: StateHome, choice: Choice, adopter: Adopter) -> _Prepared:
         folders=_missing_folders([real.parent, *(Path(link.path).parent for link in links)]),
         rest=rest,
     )
+
+
+def _without_flagged(choice: Choice, adopter: Adopter) -> tuple[Choice, list[Refusal]]:
+    """A whole proposal without the lessons that a finding blocks, when others are left; those stay staged."""
+    proposal = choice.proposal
+    blocking = {finding.name for finding in proposal.findings} - adopter.allow
+    if choice.lessons is not None or not blocking:
+        return choice, []
+    flagged = {x.id: {f.name for f in screen_lessons([x])} & blocking for x in proposal.lessons}
+    clean = tuple(name for name, found in flagged.items() if not found)
+    if not clean or set().union(*flagged.values()) != blocking:
+        return choice, []
+    held_back = [
+        Refusal(
+            f"{proposal.id}/{x.id}",
+            f'A safety finding holds this lesson back: "{x.text}" ({", ".join(sorted(flagged[x.id]))}). '
+            f"To adopt it all the same: --lesson {x.id} --allow {' --allow '.join(sorted(flagged[x.id]))}.",
+        )
+        for x in proposal.lessons
+        if flagged[x.id]
+    ]
+    return Choice(proposal, clean), held_back
 
 
 def _check_findings(choice: Choice, adopter: Adopter) -> None:

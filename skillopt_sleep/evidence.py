@@ -27,6 +27,8 @@ _Counting: TypeAlias = Callable[[Sequence[Recorded]], Counter[str]]
 _LEAST = 2
 _LEAST_SHARE = 0.34
 _COMMON = 2
+_COVERED = 0.6
+"""A want most of whose training corrections the skill pre-empts already needs no other words for it."""
 _CONTRARY_SHARE = 0.26
 
 
@@ -91,7 +93,8 @@ class ExtractiveOptimizer:
     async def reflect(self, rollouts: Sequence[TrainRollout], context: OptimizerContext) -> tuple[Patch, ...]:
         """See `skillopt.protocols.Optimizer`."""
         corrected = [r for r in rollouts if r.task.group != CONTROLS]
-        if all(r.rollout.score is not None and r.rollout.score.hard >= 1.0 for r in corrected):
+        won = sum(r.rollout.score is not None and r.rollout.score.hard >= 1.0 for r in corrected)
+        if won >= _COVERED * len(corrected):
             return ()
         turned_down = {r.edit.text for r in context.rejected}
         draft = self.best([r.task for r in corrected], turned_down)
@@ -139,7 +142,9 @@ class ExtractiveOptimizer:
         said = [
             (r.session_id, f"{r.said} {' '.join(' '.join(op.tokens) for op in r.first)}") for r in recorded
         ]
-        scopes = self._scopes(recorded)
+        # A scope is ours, so it is written only in a language that is surely the person's.
+        sure = self.cues.knows([word for r in recorded for word in tokens(r.said)])
+        scopes = self._scopes(recorded) if sure else []
         controls = [Recorded.of(t) for t in self.controls]
         out: dict[str, Draft] = {}
         for clause in dict.fromkeys(c for r in recorded for c in clauses(r.said, self.cues)):

@@ -45,7 +45,9 @@ _ALTERNATIVES: dict[str, tuple[str, tuple[str, ...]]] = {
     "network": (
         "fetches from, or sends to, the network",
         (
-            r"\b(?:curl|wget|nc|ncat|netcat|scp|rsync|ssh|ftp|Invoke-WebRequest|iwr)\b",
+            # A fetch has somewhere to go or something to run; the name of a program alone has not.
+            r"\b(?:curl|wget|nc|ncat|netcat|scp|rsync|ssh|ftp|Invoke-WebRequest|iwr)\b"
+            r"(?=[^\n]{0,80}?(?:://|[|><@]|\s-\w|\d\.\d|[\w-]\.[a-z]{2,}(?:[/:\s]|$)))",
             r"\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b",
         ),
     ),

@@ -292,6 +292,8 @@ def _next_of(found: Sequence[Reviewed]) -> str:
     if not open_ones:
         return RUN_NEXT
     one = open_ones[0].id if len(open_ones) == 1 else "--all"
+    if any(proposal.findings for proposal in open_ones):
+        return f"skillopt-sleep adopt {one} (what a safety finding blocks is held back, see above)"
     return f"skillopt-sleep adopt {one}"
 
 

@@ -11,6 +11,7 @@ from importlib.resources import files
 
 Phrase = tuple[str, ...]
 _REFERENCE = "en"
+_SURE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,11 @@ class Cues:
         seen = list(words)
         counts = {lang: sum(w in stop for w in seen) for lang, stop in self.stop_by_language.items()}
         return max(counts, key=lambda lang: (counts[lang], lang == "en", lang))
+
+    def knows(self, words: Sequence[str]) -> bool:
+        """Whether enough of some words are function words of one of the languages to be sure of it."""
+        most = max(sum(w in stop for w in words) for stop in self.stop_by_language.values())
+        return most >= _SURE * len(words)
 
 
 @lru_cache(maxsize=32)

@@ -141,7 +141,7 @@ def episodes_of(session: Session, cues: Cues, elsewhere: Elsewhere) -> tuple[Epi
     for index, turn in enumerate(turns_of(session.events)):
         ops = ops_of(turn.actions)
         if current is not None:
-            if is_ack(turn.words.text, bool(ops), cues):
+            if is_ack(turn.words.text, bool(ops), cues, later=True):
                 current.last = current.last + ops
                 if not current.corrections:
                     current.first = current.first + ops

@@ -11,6 +11,7 @@ from skillopt_sleep.mine.ops import Change, Op
 from skillopt_sleep.mine.words import parts, segments, tokens
 
 _LONGEST_ACK = 5
+_FEW_WORDS = 3
 _LONG_REMARK = 60
 _NEEDED = 2.25
 _SURELY = 3
@@ -66,10 +67,15 @@ class Weight:
         return self.is_correction and self.total - self.heard >= _NEEDED
 
 
-def is_ack(text: str, acted: bool, cues: Cues) -> bool:
-    """Whether some words only acknowledge ("thanks", "hm ok"): short, made of such words, nothing new."""
+def is_ack(text: str, acted: bool, cues: Cues, *, later: bool = False) -> bool:
+    """Whether some words only acknowledge ("thanks", "hm ok"): short, made of such words, nothing new.
+
+    Said `later` in a session, a few words after which nothing was done are taken as such in any language.
+    """
     words = tokens(text)
     if not words:
+        return True
+    if later and not acted and len(words) <= _FEW_WORDS and not text.rstrip().endswith("?"):
         return True
     if len(words) > _LONGEST_ACK:
         return False
