@@ -53,19 +53,3 @@ class HashedNgrams:
             if norm:
                 out[row] /= norm
         return out
-
-
-def nearest(vectors: Vectors, queries: Vectors, k: int) -> tuple[NDArray[np.int64], Vectors]:
-    """The `k` nearest rows of `vectors` for each query by inner product, best first: (indices, scores).
-
-    Works in blocks, so memory stays flat; ties are broken by the lower index.
-    """
-    k = min(k, len(vectors))
-    indices = np.zeros((len(queries), k), dtype=np.int64)
-    scores = np.zeros((len(queries), k), dtype=np.float32)
-    for start in range(0, len(queries), 1024):
-        block = queries[start : start + 1024] @ vectors.T
-        order = np.argsort(-block, axis=1, kind="stable")[:, :k]
-        indices[start : start + len(block)] = order
-        scores[start : start + len(block)] = np.take_along_axis(block, order, axis=1)
-    return indices, scores

@@ -144,6 +144,21 @@ def test_a_finding_blocks_until_it_is_allowed_by_name(desk: Any) -> None:
     assert desk.adopt(proposal, allow=frozenset({"url", "network", "credentials"})).refused == ()
 
 
+def test_a_flagged_lesson_is_held_back_and_the_others_are_adopted(desk: Any) -> None:
+    proposal = desk.managed("Use pnpm.", "Read ~/.ssh/id_rsa first.")
+    result = desk.adopt(proposal)
+    (refusal,) = result.refused
+    flagged = proposal.lessons[1].id
+    assert refusal.id == f"{proposal.id}/{flagged}"
+    assert f"--lesson {flagged} --allow credentials" in refusal.reason
+    assert b"Use pnpm." in (desk.project / MANAGED).read_bytes()
+    assert b"id_rsa" not in (desk.project / MANAGED).read_bytes()
+    (waiting_still,) = waiting(desk.home)
+    assert [lesson.id for lesson in waiting_still.lessons] == [flagged]
+    assert desk.adopt(waiting_still).receipts == ()
+    assert desk.adopt(waiting_still, allow=frozenset({"credentials"})).refused == ()
+
+
 def test_a_finding_of_the_caller_blocks_as_well(desk: Any) -> None:
     proposal = desk.managed("Use pnpm.", findings=(Finding("echo", "repeats held-out words", "x"),))
     assert desk.adopt(proposal).receipts == ()

@@ -5,10 +5,10 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from skillopt_sleep.mine.embed import HashedNgrams, nearest
+from skillopt_sleep.mine.embed import HashedNgrams
 
 TEXTS = ["install the dependencies", "Installing dependencies, please", "who calls renderPage?"]
 
@@ -59,26 +59,3 @@ def test_inflections_are_nearer_than_other_requests() -> None:
 
 def test_its_name_says_when_vectors_change() -> None:
     assert HashedNgrams(64).name != HashedNgrams(128).name
-
-
-@given(st.integers(0, 10_000), st.integers(0, 40), st.integers(0, 12), st.integers(1, 50))
-@settings(deadline=None)
-def test_the_nearest_are_those_of_a_full_search(seed: int, n: int, queries: int, k: int) -> None:
-    numbers = np.random.default_rng(seed)
-    # Few distinct values give many ties: the lower index comes first.
-    rows = numbers.integers(-1, 2, (n, 4)).astype(np.float32)
-    asked = numbers.integers(-1, 2, (queries, 4)).astype(np.float32)
-    indices, scores = nearest(rows, asked, k)
-    assert indices.shape == scores.shape == (queries, min(k, n))
-    for query, found, score in zip(asked, indices, scores, strict=True):
-        products = [float(row @ query) for row in rows]
-        assert list(found) == sorted(range(n), key=lambda i: (-products[i], i))[:k]
-        assert list(score) == [products[i] for i in found]
-
-
-def test_many_queries_are_answered_in_blocks() -> None:
-    rows = np.eye(8, dtype=np.float32)
-    asked = np.tile(rows, (300, 1))
-    indices, scores = nearest(rows, asked, 1)
-    assert list(indices[:, 0]) == list(range(8)) * 300
-    assert float(scores.min()) == 1.0
