@@ -14,6 +14,10 @@ ECHO_MIN_WORDS = 6
 
 _OUR_COMMENT = re.compile(r"<!-- (?:id: [0-9a-f]{8}|SKILLOPT_LEARNED_(?:START|END)) -->")
 
+_FETCH = (
+    r"\b(?:curl|wget|nc|ncat|netcat|scp|rsync|ssh|ftp|Invoke-WebRequest|iwr)\b"
+    r"(?=[^\n]{0,80}?(?:://|[|><@]|\s-\w|\d\.\d|[\w-]\.[a-z]{2,}(?:[/:\s]|$)))"
+)
 _ALTERNATIVES: dict[str, tuple[str, tuple[str, ...]]] = {
     "permissions": (
         "speaks of what an agent is allowed to do",
@@ -46,8 +50,7 @@ _ALTERNATIVES: dict[str, tuple[str, tuple[str, ...]]] = {
         "fetches from, or sends to, the network",
         (
             # A fetch has somewhere to go or something to run; the name of a program alone has not.
-            r"\b(?:curl|wget|nc|ncat|netcat|scp|rsync|ssh|ftp|Invoke-WebRequest|iwr)\b"
-            r"(?=[^\n]{0,80}?(?:://|[|><@]|\s-\w|\d\.\d|[\w-]\.[a-z]{2,}(?:[/:\s]|$)))",
+            _FETCH,
             r"\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b",
         ),
     ),
