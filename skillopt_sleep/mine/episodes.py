@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 
 from skillopt.core.task import content_id
 from skillopt_sleep.mine.cues import Cues
-from skillopt_sleep.mine.feedback import Remark, is_ack, spoken_names, weigh
+from skillopt_sleep.mine.feedback import ENOUGH, Remark, is_ack, spoken_names, weigh
 from skillopt_sleep.mine.meaning import Meaning
 from skillopt_sleep.mine.ops import Change, Op, change_between, ops_of
-from skillopt_sleep.mine.words import tokens
+from skillopt_sleep.mine.words import signed, tokens
 from skillopt_sleep.session import Action, Driver, Event, Interruption, Outcome, Session, UserTurn
 
 _USUAL = 2
@@ -106,7 +107,7 @@ class _Open:
     corrections: list[Correction]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Elsewhere:
     """What other sessions say about a remark: changes that recur, what is mere looking around, and what was
     said there as a correction (session and words)."""
@@ -117,19 +118,32 @@ class Elsewhere:
     meaning: Meaning | None = None
 
     def heard(self, words: str, session_id: str) -> int:
-        """In how many other sessions the same was said."""
-        if self.meaning is None:
-            return 0
+        """In how many other sessions the same was said; counting stops at `ENOUGH`."""
         meaning = self.meaning
-        return len(
-            {
-                session
-                for session, text in self.said
-                if session != session_id
-                and meaning.likeness(text, words) >= _HEARD
+        if meaning is None:
+            return 0
+        units = signed(words, meaning.cues).keys()
+        sessions: set[str] = set()
+        for i in sorted({i for unit in units for i in self._having.get(unit, ())}):
+            session, text = self.said[i]
+            if (
+                session not in sessions | {session_id}
                 and meaning.shared(text, words) >= _TELLING
-            }
-        )
+                and meaning.likeness(text, words) >= _HEARD
+            ):
+                sessions.add(session)
+                if len(sessions) >= ENOUGH:
+                    break
+        return len(sessions)
+
+    @cached_property
+    def _having(self) -> Mapping[str, list[int]]:
+        """Which of `said` have a word."""
+        out: dict[str, list[int]] = {}
+        for i, (_, text) in enumerate(self.said):
+            for unit in signed(text, self.meaning.cues) if self.meaning else ():
+                out.setdefault(unit, []).append(i)
+        return out
 
 
 def episodes_of(session: Session, cues: Cues, elsewhere: Elsewhere) -> tuple[Episode, ...]:

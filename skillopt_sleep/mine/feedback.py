@@ -14,7 +14,8 @@ _LONGEST_ACK = 5
 _FEW_WORDS = 3
 _LONG_REMARK = 60
 _NEEDED = 2.25
-_SURELY = 3
+ENOUGH = 3
+"""More sessions in which the same was said say no more."""
 _OFTEN = 2
 
 REJECTED = "rejected"
@@ -126,7 +127,7 @@ def _structure(remark: Remark, named: frozenset[str], cues: Cues) -> Iterable[tu
     elif remark.via == "queued":
         yield "typed while working", 0.75
     if remark.heard:
-        yield HEARD if remark.heard < _OFTEN else HEARD_OFTEN, 0.75 * min(remark.heard, _SURELY)
+        yield HEARD if remark.heard < _OFTEN else HEARD_OFTEN, 0.75 * min(remark.heard, ENOUGH)
     if all(op.kind == "look" for op in remark.before):
         return
     if change.reacted is not None and _named(named, change.reacted.tokens, cues):
