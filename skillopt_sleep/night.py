@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -101,7 +101,9 @@ async def project_night(
     splits = {**known, **new_splits}
     if not dry_run:
         ledger.assign_splits(found.project, new_splits)
-    ready, pending = _ready(mined, splits)
+    enough, pending = _ready(mined, splits)
+    declined = [lesson for d in discarded(around.state) for lesson in d.proposal.lessons]
+    ready = [want for want in enough if not _declined(want, declined, splits)]
     used = {s.id: s.skills for s in found.sessions}
     sources = sorted({s.source for s in found.sessions})
     managed = managed_route(folder, sources)
@@ -109,19 +111,21 @@ async def project_night(
     by_route: dict[Route, list[Want]] = defaultdict(list)
     for want in ready:
         by_route[route(want, used, installed, managed, around.embedder)].append(want)
+    recorded = {lesson.lesson_id for lesson in ledger.lessons(found.project)}
     drafted: list[Drafted] = []
     rejected: list[Rejected] = []
     for target, wants in sorted(by_route.items(), key=lambda r: str(r[0].path)):
         live = target.path.read_bytes() if target.path.exists() else None
         waiting = open_proposal_for(around.state, target.path)
-        kept = waiting.lessons if waiting else ()
-        occasions = waiting.occasions if waiting else ()
-        refused = _refused(wants, ledger.rejected_lessons(found.project), around.state)
+        # What a killed night staged is not recorded: its sessions are still to be used, and used again here.
+        kept = tuple(each for each in waiting.lessons if each.id in recorded) if waiting else ()
+        occasions = [occasion for each in kept for occasion in each.occasions]
+        refused = _refused(wants, ledger.rejected_lessons(found.project))
         base = Skill.from_bytes(_rendered(target, live, kept, occasions))
         outcome = await consolidate(_material(mined, wants, splits, base, refused), mined.cues)
         rejected += [Rejected(found.project, target, t, evidence_sha(t.want)) for t in outcome.rejected]
         if outcome.lessons:
-            drafted.append(_draft(found.project, target, live, waiting, outcome, sources, around))
+            drafted.append(_draft(found.project, target, live, kept, outcome, sources, around))
     if not dry_run:
         drafted = [
             Drafted(stage(around.state, d.proposal, d.new_bytes, d.held_out), d.new_bytes, d.held_out)
@@ -202,24 +206,25 @@ def _ready(mined: MinedProject, splits: Mapping[str, Split]) -> tuple[tuple[Want
     return tuple(ready), tuple(pending)
 
 
-def _refused(
-    wants: Sequence[Want], rejected: Sequence[RejectedLesson], state: StateHome
-) -> dict[str, frozenset[str]]:
-    """Lessons turned down before, by want: by the gate on the same evidence, by a person on no newer one."""
-    out = {}
-    turned_down = [lesson for d in discarded(state) for lesson in d.proposal.lessons]
-    for want in wants:
-        by_gate = {r.lesson_id for r in rejected if r.evidence_sha == evidence_sha(want)}
-        sessions = set(want.session_ids)
-        by_person = {lesson.id for lesson in turned_down if _nothing_new(sessions, lesson)}
-        out[want.id] = frozenset(by_gate | by_person)
-    return out
+def _refused(wants: Sequence[Want], rejected: Sequence[RejectedLesson]) -> dict[str, frozenset[str]]:
+    """Lessons the gate turned down before on the same evidence, by want."""
+    return {
+        want.id: frozenset(r.lesson_id for r in rejected if r.evidence_sha == evidence_sha(want))
+        for want in wants
+    }
 
 
-def _nothing_new(sessions: set[str], lesson: Lesson) -> bool:
-    """Whether a want has hardly more sessions than a lesson was proposed on (test sessions are sealed)."""
-    known = {q.session for q in (*lesson.train, *lesson.held_out)}
-    return bool(known & sessions) and len(sessions - known) <= max(1, len(known) // 4)
+def _declined(want: Want, lessons: Iterable[Lesson], splits: Mapping[str, Split]) -> bool:
+    """Whether a person turned down a lesson of this want, in whatever words, and has hardly said it since."""
+    said = {(c.session_id, c.text) for c in want.corrections}
+    sessions = {i for i in want.session_ids if splits.get(i) is not Split.TEST}
+    for lesson in lessons:
+        quotes = (*lesson.train, *lesson.held_out)
+        of_this = sum((quote.session, quote.words) in said for quote in quotes)
+        known = {quote.session for quote in quotes}
+        if 2 * of_this > len(quotes) and len(sessions - known) <= max(1, len(known) // 4):
+            return True
+    return False
 
 
 def _material(
@@ -264,12 +269,12 @@ def _draft(
     project: str,
     target: Route,
     live: bytes | None,
-    waiting: Proposal | None,
+    kept: Sequence[Lesson],
     outcome: Consolidated,
     sources: Sequence[str],
     around: Surroundings,
 ) -> Drafted:
-    lessons = (*(waiting.lessons if waiting else ()), *outcome.lessons)
+    lessons = (*kept, *outcome.lessons)
     occasions = tuple(dict.fromkeys(o for lesson in lessons for o in lesson.occasions))
     new = _rendered(target, live, lessons, occasions)
     base_sha = file_sha(live) if live is not None else None
