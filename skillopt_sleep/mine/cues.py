@@ -80,9 +80,15 @@ class Cues:
 
     def language_of(self, words: Iterable[str]) -> str:
         """The language whose function words are most frequent; English when none stands out."""
+        found = self.languages_of(words)
+        return _REFERENCE if _REFERENCE in found else found[0]
+
+    def languages_of(self, words: Iterable[str]) -> tuple[str, ...]:
+        """The languages that have most of the words as function words; all of them when none has any."""
         seen = list(words)
         counts = {lang: sum(w in stop for w in seen) for lang, stop in self.stop_by_language.items()}
-        return max(counts, key=lambda lang: (counts[lang], lang == "en", lang))
+        most = max(counts.values())
+        return tuple(lang for lang, n in counts.items() if n == most)
 
     def knows(self, words: Sequence[str]) -> bool:
         """Whether enough of some words are function words of one of the languages to be sure of it."""
@@ -113,9 +119,10 @@ def load_cues(languages: frozenset[str] = frozenset()) -> Cues:
 
 def cues_for(texts: Sequence[Sequence[str]]) -> Cues:
     """The cues of the languages a person writes in, from the words of their texts: a short word of one
-    language may mean something else in another. A language counts from a tenth of the texts."""
+    language may mean something else in another. A language counts from a tenth of the
+    texts that are surely of one."""
     everything = load_cues()
-    spoken = Counter(everything.language_of(words) for words in texts)
+    spoken = Counter(found[0] for words in texts if len(found := everything.languages_of(words)) == 1)
+    sure = spoken.total()
     most = max(spoken.values(), default=0)
-    chosen = frozenset(lang for lang, n in spoken.items() if 10 * n >= len(texts) or n == most)
-    return load_cues(chosen)
+    return load_cues(frozenset(lang for lang, n in spoken.items() if 10 * n >= sure or n == most))

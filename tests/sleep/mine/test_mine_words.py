@@ -181,7 +181,7 @@ def test_a_language_met_once_in_a_while_does_not_count() -> None:
 def test_every_language_has_every_set_of_cues() -> None:
     everything = load_cues()
     languages = everything.stop_by_language
-    assert set(languages) == {"en", "de", "fr", "es"}
+    assert set(languages) == {"en", "de", "fr", "es", "it", "pt", "nl"}
     for language in languages:
         own = load_cues(frozenset({language}))
         assert set(own.sets) == set(everything.sets)
