@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "mine")]
+sys.path.insert(0, str(HERE.parent / "mine"))
+sys.path.insert(0, str(HERE))
 
 
 @pytest.fixture(scope="session")

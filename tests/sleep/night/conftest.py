@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1] / "homes")]
+sys.path.insert(0, str(Path(__file__).parents[2] / "homes"))
+sys.path.insert(0, str(Path(__file__).parent))
 
 from labelled_home import Developer, Json, build
 
