@@ -187,7 +187,7 @@ def test_each_structural_cue_adds_weight(english: Cues, more: dict[str, object])
 
 
 def test_no_words_suffice_without_structure(english: Cues) -> None:
-    said = "no no no, never, wrong, always use it, don't, from now on must"
+    said = "no, always use it and never that"
     weight = weigh(remark(said, "make build", ""), english)
     assert not weight.structure
     assert not weight.is_correction
