@@ -32,14 +32,16 @@ def cosine_view(bags: Sequence[Mapping[str, float]], lone_weight: float = 0.5, a
     columns = {f: i for i, f in enumerate(sorted(f for f, count in seen.items() if count > 1))}
     rows = np.zeros((len(bags), max(1, len(columns))), dtype=np.float32)
     for i, bag in enumerate(bags):
-        squared = 0.0
+        squares = []
         for feature, weight in bag.items():
             value = max(0.0, weight * telling[feature])
             if feature in columns:
                 rows[i, columns[feature]] = value
-                squared += value * value
+                squares.append(value * value)
             else:
-                squared += (lone_weight * value) ** 2
+                squares.append((lone_weight * value) ** 2)
+        # Exactly, because features come from sets, in another order in each process.
+        squared = math.fsum(squares)
         if squared:
             rows[i] /= math.sqrt(squared)
     view: Matrix = np.clip(rows @ rows.T, 0.0, 1.0)

@@ -36,27 +36,31 @@ class Meaning:
     def likeness(self, a: str, b: str) -> float:
         """Weighted overlap of their telling words, in [0, 1]."""
         left, right = signed(a, self.cues), signed(b, self.cues)
-        shared = sum(self._weight(w) for w in left.keys() & right.keys())
+        shared = self._weigh(left.keys() & right.keys())
         if not shared:
             return 0.0
-        norm = math.sqrt(sum(map(self._weight, left)) * sum(map(self._weight, right)))
+        norm = math.sqrt(self._weigh(left) * self._weigh(right))
         return min(1.0, shared / norm)
 
     def shared(self, a: str, b: str) -> float:
         """How telling the words are that both have, added up; one common word is little."""
         both = signed(a, self.cues).keys() & signed(b, self.cues).keys()
-        return sum(map(self._weight, both))
+        return self._weigh(both)
 
     def contradicts(self, a: str, b: str) -> bool:
         """Whether what they share is mostly wanted by one and forbidden by the other."""
         left, right = signed(a, self.cues), signed(b, self.cues)
         shared = left.keys() & right.keys()
-        against = sum(self._weight(w) for w in shared if left[w] != right[w])
-        return against > _OUTWEIGHS * sum(self._weight(w) for w in shared if left[w] == right[w])
+        against = self._weigh(w for w in shared if left[w] != right[w])
+        return against > _OUTWEIGHS * self._weigh(w for w in shared if left[w] == right[w])
 
     def restates(self, lesson: str, said: str) -> bool:
         """Whether `said` means the same as `lesson` and does not contradict it."""
         return self.likeness(lesson, said) >= SAME_MEANING and not self.contradicts(lesson, said)
+
+    def _weigh(self, words: Iterable[str]) -> float:
+        """The weights of some words added up, exactly: a set gives them in another order in each process."""
+        return math.fsum(map(self._weight, words))
 
     def _weight(self, word: str) -> float:
         return max(0.05, self.telling.get(word, self.unseen))

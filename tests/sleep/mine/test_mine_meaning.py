@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +48,40 @@ def test_the_same_want_in_other_words_is_told_from_another_want(record_property:
     assert recall >= 0.55, told
     # What one person says of one want rarely contradicts itself.
     assert sum(contradicts and same for _, contradicts, same in found) <= 0.06 * alike
+
+
+WEIGHED = """
+import itertools, sys
+from skillopt_sleep.mine.cluster import cosine_view
+from skillopt_sleep.mine.cues import load_cues
+from skillopt_sleep.mine.meaning import Meaning
+from skillopt_sleep.mine.words import content, tokens
+texts = sys.stdin.read().splitlines()
+cues = load_cues()
+meaning = Meaning.of(texts, cues)
+pairs = list(itertools.combinations(texts, 2))
+print([meaning.likeness(a, b).hex() for a, b in pairs], [meaning.shared(a, b).hex() for a, b in pairs])
+print(cosine_view([dict.fromkeys(set(content(tokens(t), cues)), 0.7) for t in texts]).tobytes().hex())
+"""
+
+
+def test_every_process_weighs_alike() -> None:
+    """To the last bit, though each process orders its sets in its own way."""
+    intents = yaml.safe_load(WORLDS[0].read_text(encoding="utf-8"))["intents"]
+    said = "\n".join(line for intent in intents.values() for line in lines(intent.get("says", "")))
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", WEIGHED],
+            input=said,
+            env={"PYTHONHASHSEED": seed, "PYTHONUTF8": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+            encoding="utf-8",
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(outputs) == 1
 
 
 @pytest.fixture
