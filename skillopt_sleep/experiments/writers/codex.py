@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from pathlib import Path
 from random import Random
 
@@ -36,7 +37,7 @@ def write_codex(script: Script, home: Path, rng: Random, *, old: bool = False) -
     return write_lines(home / ".codex" / "sessions" / f"{day:%Y/%m/%d}" / name, rollout.build())
 
 
-class _Rollout:
+class _Rollout(ABC):
     """What both formats share; subclasses say how each thing is written."""
 
     version = ""
@@ -111,26 +112,26 @@ class _Rollout:
             "git": {"commit_hash": "0" * 40, "branch": self.script.branch},
         }
 
-    def harness(self, text: str, kind: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def harness(self, text: str, kind: str) -> None: ...
 
-    def start_turn(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def start_turn(self) -> None: ...
 
-    def user(self, text: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def user(self, text: str) -> None: ...
 
-    def agent(self, text: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def agent(self, text: str) -> None: ...
 
-    def command(self, command: str, tool: Tool) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def command(self, command: str, tool: Tool) -> None: ...
 
-    def edit(self, tool: Tool) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def edit(self, tool: Tool) -> None: ...
 
-    def aborted(self, command: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def aborted(self, command: str) -> None: ...
 
 
 class _Paginated(_Rollout):
