@@ -55,7 +55,7 @@ def run_command(group: click.Command, prog_name: str, args: Sequence[str] | None
     """
     words = list(sys.argv[1:] if args is None else args)
     as_json = "--json" in words[: words.index("--")] if "--" in words else "--json" in words
-    schema = f"{prog_name}.error/1"
+    schema = f"{prog_name}/error/1"
     try:
         code = group.main(words, prog_name=prog_name, standalone_mode=False)
         sys.stdout.flush()

@@ -35,12 +35,12 @@ def check(file: Path, as_json: bool) -> int:
     try:
         findings = check_skill(Skill.from_bytes(_read(file)), file.absolute().parent.name)
     except SkillFormatError as error:
-        print_error("skillopt.skill_check/1", error, as_json=as_json)
+        print_error("skillopt/skill-check/1", error, as_json=as_json)
         return EXIT_USAGE
     payload: dict[str, object] = {"file": str(file), "findings": [asdict(finding) for finding in findings]}
     if not findings:
         if as_json:
-            print_json("skillopt.skill_check/1", payload)
+            print_json("skillopt/skill-check/1", payload)
         else:
             click.echo(f"{file}: good")
         return EXIT_OK
@@ -49,7 +49,7 @@ def check(file: Path, as_json: bool) -> int:
         why="; ".join(finding.message for finding in findings),
         next=f"correct it, then run: skillopt skill check {file}",
     )
-    print_error("skillopt.skill_check/1", failed, as_json=as_json, payload=payload)
+    print_error("skillopt/skill-check/1", failed, as_json=as_json, payload=payload)
     return EXIT_USAGE
 
 
@@ -81,7 +81,7 @@ def apply(patch: Path, file: Path, within: str | None, write: bool, as_json: boo
         hashes = {"before_sha": before.sha, "after_sha": after.sha}
         written = write and after != before
         print_json(
-            "skillopt.skill_apply/1",
+            "skillopt/skill-apply/1",
             {"file": str(file), "edits": edits, **hashes, "written": written, "diff": diff},
         )
         return

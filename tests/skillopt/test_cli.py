@@ -69,7 +69,7 @@ def test_check_good(tmp_path: Path) -> None:
     done = run("skill", "check", str(path))
     assert (done.returncode, done.stdout) == (0, f"{path}: good\n")
     data = as_json(run("skill", "check", "--json", str(path)))
-    assert (data["ok"], data["findings"], data["schema"]) == (True, [], "skillopt.skill_check/1")
+    assert (data["ok"], data["findings"], data["schema"]) == (True, [], "skillopt/skill-check/1")
     assert run("skill", "check", "SKILL.md", cwd=path.parent).returncode == 0
 
 
