@@ -50,7 +50,7 @@ INSTALLS = [
 WRITINGS = [
     ("write a parser for dates", "no comments in the code please"),
     ("add a slug function", "please no comments in the code"),
-    ("create the price helper", "no comments, I said"),
+    ("create the price rounding", "no comments, I said"),
     ("implement the cart total", "leave the comments out"),
     ("write the retry wrapper", "the code needs no comments"),
     ("make a debounce hook", "no comments please"),
@@ -69,7 +69,7 @@ WENT_WELL = [
     ("format everything", "$ prettier --write ."),
     ("open a pull request", "$ gh pr create --fill"),
     ("what is in the log", "$ tail -50 server.log"),
-    ("rename the helper file", "$ git mv a.ts b.ts"),
+    ("rename the first file", "$ git mv a.ts b.ts"),
 ]
 
 
