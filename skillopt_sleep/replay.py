@@ -90,14 +90,17 @@ def mined_tasks(
 ) -> tuple[Task, ...]:
     """One task for each correction of a want and one for each episode that went well.
 
-    A session's split is its tasks' split; sessions without one are left out.
+    A session's split is its tasks' split; sessions without one are left out. What recurs is counted for
+    training tasks over training sessions alone: nothing held out decides which checks an optimizer sees.
     """
     out = []
     for want in wants:
-        recurrence = Recurrence.of(want.corrections)
+        trained = [c for c in want.corrections if splits.get(c.session_id) is Split.TRAIN]
+        everywhere, in_training = Recurrence.of(want.corrections), Recurrence.of(trained)
         for c in want.corrections:
-            if c.session_id in splits:
-                out.append(_corrected(want, c, recurrence, splits[c.session_id], cues))
+            if (split := splits.get(c.session_id)) is not None:
+                recurrence = in_training if split is Split.TRAIN else everywhere
+                out.append(_corrected(want, c, recurrence, split, cues))
     for episode in controls:
         if episode.session_id in splits and episode.first:
             recorded = Recorded(episode.session_id, episode.request, episode.first, "", strong=False)
