@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 from skillopt.core.task import Split
 from skillopt.errors import StorageError
@@ -49,6 +49,8 @@ _PUT_REJECTED = """
     ON CONFLICT DO UPDATE SET text = excluded.text, reason = excluded.reason, night = excluded.night
 """
 
+_PUT_VALUE = """INSERT INTO kv (key, value) VALUES (?, ?)
+    ON CONFLICT DO UPDATE SET value = excluded.value"""
 _PUT_LESSON = """
     INSERT INTO lessons (project, lesson_id, text, sessions, status) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET text = excluded.text, sessions = excluded.sessions, status = excluded.status
@@ -290,9 +292,10 @@ class Ledger:
         consumed: Sequence[str] = (),
         rejected: Sequence[RejectedLesson] = (),
         lessons: Sequence[KnownLesson] = (),
+        values: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Record a finished night with all it leaves behind, at once: the ids of the sessions it consumed,
-        the lessons that were turned down, the ones that were proposed."""
+        the lessons that were turned down, the ones that were proposed, and single `values` by key."""
         with self._file.writing() as connection:
             connection.execute(
                 """INSERT INTO nights (id, started_at, finished_at, verdict, seconds, summary)
@@ -312,6 +315,7 @@ class Ledger:
             )
             connection.executemany(_PUT_REJECTED, [rejected_row(lesson) for lesson in rejected])
             connection.executemany(_PUT_LESSON, [lesson_row(lesson) for lesson in lessons])
+            connection.executemany(_PUT_VALUE, [(text_column(key), values[key]) for key in sorted(values)])
 
     def nights(self) -> tuple[Night, ...]:
         """Every finished night, oldest first."""
@@ -370,17 +374,13 @@ class Ledger:
 
     def value(self, key: str) -> str | None:
         """The text stored under `key`, None when there is none."""
-        rows = self._file.rows("SELECT value FROM kv WHERE key = ?", (key,))
+        rows = self._file.rows("SELECT value FROM kv WHERE key = ?", (text_column(key),))
         return rows[0][0] if rows else None
 
     def put_value(self, key: str, value: str) -> None:
         """Store `value` under `key`, in place of what was there."""
         with self._file.writing() as connection:
-            connection.execute(
-                """INSERT INTO kv (key, value) VALUES (?, ?)
-                   ON CONFLICT DO UPDATE SET value = excluded.value""",
-                (key, value),
-            )
+            connection.execute(_PUT_VALUE, (text_column(key), value))
 
     def _consumer(self, session: Session) -> str | None:
         """The night that consumed a session with this very content, wherever its file was then."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from skillopt_sleep.mine.project import MinedProject, by_time, mine_project
 from skillopt_sleep.mine.recur import Want
 from skillopt_sleep.proposal import Lesson, Proposal, TargetFile, file_sha, proposal_id
 from skillopt_sleep.reading import Vocabulary
-from skillopt_sleep.replay import mined_tasks
+from skillopt_sleep.replay import Recorded, mined_tasks
 from skillopt_sleep.route import Route, managed_route, route
 from skillopt_sleep.session import Session
 from skillopt_sleep.skillfile import read_occasions, render_existing, render_managed
@@ -51,7 +52,8 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class ProjectNight:
-    """What a night did in one project. `consumed` are the sessions it used; `splits` the new ones it gave."""
+    """What a night did in one project. `consumed` are the sessions it used, `new_splits` those it gave;
+    `tested` are all sessions of the sealed test that were scored, in this night or before."""
 
     mined: MinedProject
     splits: Mapping[str, Split]
@@ -60,6 +62,7 @@ class ProjectNight:
     rejected: tuple[Rejected, ...] = ()
     pending: tuple[Pending, ...] = ()
     consumed: tuple[str, ...] = ()
+    tested: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,9 @@ async def project_night(
     for want in ready:
         by_route[route(want, used, installed, managed, around.embedder)].append(want)
     recorded = {lesson.lesson_id for lesson in ledger.lessons(found.project)}
+    # A test session is scored once: what an earlier night has read is sealed no more.
+    tested = set(json.loads(ledger.value(tested_key(found.project)) or "[]"))
+    open_splits = {i: s for i, s in splits.items() if s is not Split.TEST or i not in tested}
     drafted: list[Drafted] = []
     rejected: list[Rejected] = []
     for target, wants in sorted(by_route.items(), key=lambda r: str(r[0].path)):
@@ -122,8 +128,11 @@ async def project_night(
         occasions = [occasion for each in kept for occasion in each.occasions]
         refused = _refused(wants, ledger.rejected_lessons(found.project))
         base = Skill.from_bytes(_rendered(target, live, kept, occasions))
-        outcome = await consolidate(_material(mined, wants, splits, base, refused), mined.cues)
+        material = _material(mined, wants, open_splits, base, refused)
+        outcome = await consolidate(material, mined.cues)
         rejected += [Rejected(found.project, target, t, evidence_sha(t.want)) for t in outcome.rejected]
+        if outcome.test is not None:
+            tested |= {Recorded.of(t).session_id for t in material.tasks if t.split is Split.TEST}
         if outcome.lessons:
             drafted.append(_draft(found.project, target, live, kept, outcome, sources, around))
     if not dry_run:
@@ -139,7 +148,13 @@ async def project_night(
         rejected=tuple(rejected),
         pending=pending,
         consumed=tuple(sorted(fresh)),
+        tested=frozenset(tested),
     )
+
+
+def tested_key(project: str) -> str:
+    """Where the ledger keeps which sessions of the sealed test were scored."""
+    return f"tested:{project}"
 
 
 def give_splits(

@@ -35,6 +35,7 @@ from skillopt_sleep.night import (
     Surroundings,
     project_night,
     record_of,
+    tested_key,
     verdict_of,
 )
 from skillopt_sleep.recovery import recover_pending
@@ -108,7 +109,8 @@ def _finish(
         summary=json.dumps(payload),
     )
     consumed = [session for night in nights for session in night.consumed]
-    ledger.finish_night(finished, consumed=consumed, rejected=rejected, lessons=lessons)
+    tested = {tested_key(n.mined.project): json.dumps(sorted(n.tested)) for n in nights if n.tested}
+    ledger.finish_night(finished, consumed=consumed, rejected=rejected, lessons=lessons, values=tested)
 
 
 def _run_json(

@@ -230,6 +230,22 @@ def test_what_waits_is_kept_by_the_next_night(after_night: Night) -> None:
     assert len(developer.ok("status")["waiting"]) == 2
 
 
+def test_a_session_of_the_sealed_test_is_scored_once(after_night: Night) -> None:
+    developer, first = after_night
+    (web,) = [p for p in first["proposals"] if p["project"] == str(developer.web)]
+    assert web["test"]["n"] > 0
+    developer.ok("adopt", "--all", "--yes")
+    developer.ok("undo")
+    keep_at_it(developer, range(6))
+    (again,) = [p for p in developer.night()["proposals"] if p["project"] == str(developer.web)]
+    fresh = ledger(
+        developer,
+        "SELECT count(*) FROM splits JOIN sessions ON id = splits.session_id "
+        f"WHERE split = 'test' AND sessions.project = '{developer.web}' AND started_at > '2026-11-21'",
+    )
+    assert (again["test"] or {"n": 0})["n"] <= fresh[0][0] < web["test"]["n"]
+
+
 def test_what_was_turned_down_needs_new_evidence(after_night: Night) -> None:
     developer, first = after_night
     (mine,) = [p for p in first["proposals"] if p["project"] == str(developer.web)]
