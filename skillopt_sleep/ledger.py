@@ -21,6 +21,7 @@ from skillopt_sleep.ledger_columns import (
     time_from_column,
 )
 from skillopt_sleep.ledger_file import LedgerFile, damaged
+from skillopt_sleep.ledger_purge import without_purged
 from skillopt_sleep.ledger_rows import (
     FileState,
     FoundSession,
@@ -79,6 +80,11 @@ class Ledger:
         """
         return cls(LedgerFile(path))
 
+    @property
+    def file(self) -> LedgerFile:
+        """The file beneath, for the modules that ask it for more than a night needs."""
+        return self._file
+
     def close(self) -> None:
         self._file.close()
 
@@ -120,8 +126,8 @@ class Ledger:
     ) -> None:
         """Store what a file holds now in place of what it held before.
 
-        A session that did not change stays consumed; one that grew is new work again. Raises ValueError when
-        a session says it comes from another file.
+        A session that did not change stays consumed; one that grew is new work again; one that was purged is
+        not stored. Raises ValueError when a session says it comes from another file.
         """
         if strays := [found.session.path for found in sessions if found.session.path != path]:
             raise ValueError(f"{path} cannot hold a session of {strays[0]}")
@@ -131,7 +137,8 @@ class Ledger:
                 "SELECT DISTINCT id FROM sessions WHERE source = ? AND path = ?", (source, path)
             ).fetchall()
             # Of two sessions with one id in the same file the longer one stays.
-            by_length = sorted(sessions, key=lambda found: len(found.session.events))
+            wanted = without_purged(connection, source, sessions)
+            by_length = sorted(wanted, key=lambda found: len(found.session.events))
             rows = [session_row(found, self._consumer(found.session)) for found in by_length]
             connection.execute("DELETE FROM sessions WHERE source = ? AND path = ?", (source, path))
             connection.execute(
@@ -160,11 +167,12 @@ class Ledger:
             connection.executemany(_CHOOSE_CURRENT, [(source, one) for one in sorted(touched)])
 
     def relatives(self, source: str, first_record: str) -> Mapping[str, tuple[str, ...]]:
-        """The record ids of the known sessions whose file begins with this record, by session id: one is the
-        source of the others."""
+        """The record ids of the known and the purged sessions whose file begins with this record, by session
+        id: one is the source of the others."""
         rows = self._file.rows(
-            """SELECT id, record_ids FROM sessions WHERE source = ? AND first_record = ? AND is_current
-               AND first_record != ''""",
+            """SELECT id, record_ids FROM sessions WHERE source = ?1 AND first_record = ?2 AND is_current
+               AND ?2 != '' UNION ALL
+               SELECT id, record_ids FROM purged WHERE source = ?1 AND first_record = ?2 AND ?2 != ''""",
             (source, text_column(first_record)),
         )
         return {session_id: tuple(json.loads(ids)) for session_id, ids in rows}

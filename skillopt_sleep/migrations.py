@@ -84,7 +84,21 @@ def _first_tables(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first_tables,)
+def _purged_sessions(connection: sqlite3.Connection) -> None:
+    # The client's ids of the records stay, so that a later copy of the session is still known as one.
+    connection.execute(
+        """CREATE TABLE purged (
+            source TEXT NOT NULL,
+            id TEXT NOT NULL,
+            first_record TEXT NOT NULL,
+            record_ids TEXT NOT NULL,
+            PRIMARY KEY (source, id)
+        ) WITHOUT ROWID"""
+    )
+    connection.execute("CREATE INDEX purged_by_first_record ON purged (source, first_record)")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first_tables, _purged_sessions)
 """`MIGRATIONS[n]` takes a ledger from version n to n + 1."""
 
 VERSION = len(MIGRATIONS)
