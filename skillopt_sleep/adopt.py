@@ -25,12 +25,20 @@ from skillopt_sleep.journal import (
     recover,
 )
 from skillopt_sleep.proposal import PROPOSAL_SCHEMA, Link, Proposal, TargetFile, file_sha, proposal_id
-from skillopt_sleep.receipt import RECEIPT_SCHEMA, Receipt, Refusal, receipts
-from skillopt_sleep.records import to_bytes
+from skillopt_sleep.receipt import RECEIPT_SCHEMA, Receipt, Refusal, next_adoption
+from skillopt_sleep.records import Unreadable, to_bytes
 from skillopt_sleep.safety import screen_lessons
 from skillopt_sleep.skillfile import read_occasions, render_existing, render_managed
-from skillopt_sleep.stage import NEW_FILE, PROPOSAL_FILE, delivery_lock, proposals_for, staged_bytes, waiting
-from skillopt_sleep.targets import confine, confine_link
+from skillopt_sleep.stage import (
+    NEW_FILE,
+    PROPOSAL_FILE,
+    PUT_ASIDE,
+    delivery_lock,
+    proposals_for,
+    staged_bytes,
+    waiting,
+)
+from skillopt_sleep.targets import check_writable, confine, confine_link
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +84,23 @@ class _Prepared:
 def choose(
     open_proposals: Sequence[Proposal],
     *,
-    ids: Iterable[str] = (),
+    ids: Sequence[str] = (),
     skill: str | None = None,
     lessons: Iterable[str] = (),
     everything: bool = False,
+    damaged: Sequence[Unreadable] = (),
 ) -> tuple[tuple[Choice, ...], tuple[Refusal, ...]]:
     """Which proposals a command means, and the ids that name none (or several).
 
     `ids` and `lessons` may be unique beginnings. `lessons` narrow what the others chose, and alone they
-    choose the proposals that hold them.
+    choose the proposals that hold them. `damaged` are those that cannot be read; the ones meant are refused.
     """
-    refused: list[Refusal] = []
+    refused = [
+        Refusal(each.id, f"{each.path} cannot be read: {each.why}. {PUT_ASIDE.format(each.id)}")
+        for each in damaged
+        if everything or each.id in ids
+    ]
+    ids = [prefix for prefix in ids if prefix not in {each.id for each in damaged}]
     chosen: dict[str, Proposal] = {}
     for prefix in ids:
         found = [p for p in open_proposals if prefix and p.id.startswith(prefix)]
@@ -169,7 +183,7 @@ def _prepare(home: StateHome, choice: Choice, adopter: Adopter) -> _Prepared:
             "The live file changed since this was staged.",
             next="The next night proposes it again for the new text; `skillopt-sleep diff` shows both.",
         )
-    _check_writable(real, before is not None)
+    check_writable(real)
     links = tuple(link for link in proposal.links if project is not None and _is_missing(link, project))
     after, rest = chosen_bytes(home, choice, before)
     return _Prepared(
@@ -219,15 +233,6 @@ def _check_findings(choice: Choice, adopter: Adopter) -> None:
         told = "; ".join(f"it {finding.what} ({finding.name}: {finding.where})" for finding in blocking)
         allow = " ".join(f"--allow {finding.name}" for finding in blocking)
         raise RefusedError(f"A safety finding blocks it: {told}.", next=f"To adopt it all the same: {allow}.")
-
-
-def _check_writable(real: Path, exists: bool) -> None:
-    # The mode is asked beside the system, which lets the superuser write anything.
-    if exists and not (os.access(real, os.W_OK) and real.stat().st_mode & stat.S_IWUSR):
-        raise RefusedError("The live file is read-only.", next=f"Make {real} writable, then adopt again.")
-    nearest = next(folder for folder in real.parents if folder.exists())
-    if not (nearest.is_dir() and os.access(nearest, os.W_OK) and nearest.stat().st_mode & stat.S_IWUSR):
-        raise RefusedError(f"The folder {nearest} is read-only.", next="Make it writable, then adopt again.")
 
 
 def _is_missing(link: Link, project: Path) -> bool:
@@ -285,7 +290,7 @@ def _render(proposal: Proposal, lesson_ids: tuple[str, ...], current: bytes | No
 def _write(
     home: StateHome, prepared: Sequence[_Prepared], adopter: Adopter, now: datetime, disk: Disk
 ) -> tuple[Receipt, ...]:
-    number = max((receipt.adoption for receipt in receipts(home)), default=0) + 1
+    number = next_adoption(home)
     blobs: dict[str, bytes] = {}
 
     def blob(data: bytes) -> str:

@@ -106,11 +106,25 @@ def recovered_lines(recovered: Iterable[Recovered]) -> Iterator[str]:
     for each in recovered:
         if each.outcome == "never_begun":
             yield "An interrupted command had changed nothing yet; what it prepared was removed."
+        elif each.outcome == "unreadable":
+            yield unreadable_plan(each)
+        elif each.kind == "night":
+            yield f"An interrupted night was finished; it proposes changes of {', '.join(each.files)}."
         elif each.outcome == "finished":
-            yield f"An interrupted {each.kind} was finished: {', '.join(each.files)}."
+            files = f": {', '.join(each.files)}" if each.files else ""
+            yield f"An interrupted {each.kind} was finished{files}."
         else:
             yield f"An interrupted {each.kind} was taken back: {', '.join(each.files)}."
             yield from (f"{path} was edited meanwhile and left as it is." for path in each.edited)
+
+
+def unreadable_plan(each: Recovered) -> str:
+    """What a person must know of an interrupted command that cannot be finished, and the way out."""
+    touched = f" It was about {', '.join(each.files)}." if each.files else ""
+    return (
+        f"An interrupted adopt or undo cannot be finished: {each.why}{touched} Look at the skill files "
+        f"(`git diff` shows what changed), then move {each.place} away."
+    )
 
 
 def recovered_json(each: Recovered) -> dict[str, Json]:
@@ -121,6 +135,7 @@ def recovered_json(each: Recovered) -> dict[str, Json]:
         "outcome": each.outcome,
         "files": list(each.files),
         "edited": list(each.edited),
+        "why": each.why,
     }
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
 from skillopt.store.files import make_private_dir, sync_dir, write_atomic
+
+DROPPED = ".dropped"
+"""Ends the hidden name of a folder that is being removed."""
 
 
 def _go_on(_step: str) -> None:
@@ -24,10 +28,19 @@ class Disk:
     def __init__(self, before_step: Callable[[str], None] = _go_on) -> None:
         self._before_step = before_step
 
-    def replace(self, path: Path, data: bytes, *, mode: int | None, temp: Path) -> None:
+    def replace(
+        self,
+        path: Path,
+        data: bytes,
+        *,
+        mode: int | None,
+        temp: Path,
+        check: Callable[[], object] = lambda: None,
+    ) -> None:
         """Put `data` at `path` in one instant, by way of `temp` in the same folder.
 
-        `mode` are the permission bits to give it; None means those of any new file of this person.
+        `mode` are the permission bits to give it; None means those of any new file of this person. `check`
+        is asked at the last moment and may raise.
         """
         self._before_step("open")
         descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666)
@@ -38,18 +51,20 @@ class Disk:
             self._before_step("write")
             file.write(data[half:])
             file.flush()
-            if mode is not None:
-                temp.chmod(mode)
+            # A strict umask may take a new file from its own owner.
+            temp.chmod(mode if mode is not None else stat.S_IMODE(temp.stat().st_mode) | 0o600)
             _keep_owner(path, temp)
             os.fsync(file.fileno())
         self._before_step("rename")
+        check()
         temp.replace(path)
         self._before_step("renamed")
         sync_dir(path.parent)
 
-    def remove(self, path: Path) -> None:
-        """Remove the file or link at `path`, if it is there."""
+    def remove(self, path: Path, check: Callable[[], object] = lambda: None) -> None:
+        """Remove the file or link at `path`, if it is there; `check` is asked at the last moment."""
         self._before_step("remove")
+        check()
         path.unlink(missing_ok=True)
         sync_dir(path.parent)
 
@@ -63,6 +78,8 @@ class Disk:
         """Make a folder, if it is not there; its parent is."""
         self._before_step("make folder")
         path.mkdir(exist_ok=True)
+        if path.stat().st_mode & stat.S_IRWXU != stat.S_IRWXU and os.access(path.parent, os.W_OK):
+            path.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IRWXU)
         sync_dir(path.parent)
 
     def remove_folder(self, path: Path) -> None:
@@ -80,11 +97,24 @@ class Disk:
             sync_dir(path.parent.parent)
         write_atomic(path, data)
 
+    def move(self, folder: Path, target: Path) -> None:
+        """Give a folder of the state home another place there, where nothing is."""
+        self._before_step("move")
+        if not target.parent.is_dir():
+            make_private_dir(target.parent)
+        folder.rename(target)
+        sync_dir(target.parent)
+        sync_dir(folder.parent)
+
     def drop(self, folder: Path) -> None:
-        """Remove a folder of the state home with all in it, if it is there."""
+        """Remove a folder of the state home with all in it, if it is there: for whoever looks, at once."""
         self._before_step("drop")
+        gone = folder.with_name(f".{folder.name}{DROPPED}")
+        if gone.is_dir():
+            shutil.rmtree(gone)
         if folder.is_dir():
-            shutil.rmtree(folder)
+            folder.rename(gone)
+            shutil.rmtree(gone)
             sync_dir(folder.parent)
 
 

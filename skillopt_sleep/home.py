@@ -46,6 +46,15 @@ class StateHome:
         return self.path / "proposals"
 
     @property
+    def staged(self) -> Path:
+        """Proposals of a night that has not finished yet; nobody reads them before it has."""
+        return self.path / "staged"
+
+    @property
+    def discarded(self) -> Path:
+        return self.path / "discarded"
+
+    @property
     def receipts(self) -> Path:
         return self.path / "receipts"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,7 @@ from typing import Literal
 from skillopt.errors import RefusedError, StorageError
 from skillopt_sleep.disk import Disk
 from skillopt_sleep.proposal import file_sha
-from skillopt_sleep.records import from_bytes, to_bytes
+from skillopt_sleep.records import read_record, to_bytes
 
 PLAN_SCHEMA = "plan/1"
 
@@ -65,7 +65,7 @@ class Plan:
     """All that one transaction changes; `make_folders` parents first, `remove_folders` deepest first."""
 
     id: str
-    kind: Literal["adopt", "undo"]
+    kind: Literal["adopt", "undo", "discard"]
     files: tuple[FileChange, ...] = ()
     links: tuple[LinkChange, ...] = ()
     make_folders: tuple[str, ...] = ()
@@ -77,14 +77,17 @@ class Plan:
 class Recovered:
     """What became of a transaction that a crash had left: `finished`, `reversed`, or `never_begun`.
 
-    `edited` are the files that hold neither the old nor the new bytes and were left alone.
+    `edited` are the files that hold neither the old nor the new bytes and were left alone. With `unreadable`
+    nothing was done, `why` tells the reason, and `place` is the folder that still holds it.
     """
 
     id: str
-    outcome: Literal["finished", "reversed", "never_begun"]
-    kind: Literal["adopt", "undo"] | None = None
+    outcome: Literal["finished", "reversed", "never_begun", "unreadable"]
+    kind: Literal["adopt", "undo", "discard", "night"] | None = None
     files: tuple[str, ...] = ()
     edited: tuple[str, ...] = ()
+    place: str = ""
+    why: str = ""
 
 
 class _ConflictError(Exception):
@@ -100,8 +103,12 @@ def journal_dir(home: Path) -> Path:
 
 def is_pending(home: Path) -> bool:
     """Whether a transaction was left unfinished."""
+    return bool(_left(home))
+
+
+def _left(home: Path) -> list[Path]:
     folder = journal_dir(home)
-    return folder.is_dir() and any(folder.iterdir())
+    return sorted(each for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
 
 
 def read_live(path: Path) -> bytes | None:
@@ -147,23 +154,30 @@ def commit(home: Path, plan: Plan, blobs: Mapping[str, bytes], disk: Disk) -> No
 def recover(home: Path, disk: Disk) -> tuple[Recovered, ...]:
     """Finish, or reverse, every transaction a crash left; the caller holds the lock.
 
-    Raises StorageError when a plan cannot be read or a write is refused; nothing is lost, run it again.
+    Raises StorageError when a write is refused; nothing is lost, run it again.
     """
-    folder = journal_dir(home)
-    if not folder.is_dir():
-        return ()
-    return tuple(_recover_one(home, each, disk) for each in sorted(folder.iterdir()))
+    return tuple(_recover_one(home, each, disk) for each in _left(home))
 
 
 def _recover_one(home: Path, folder: Path, disk: Disk) -> Recovered:
-    plan_file = folder / "plan.json"
-    if not plan_file.exists():
+    try:
+        plan = read_record(Plan, folder / "plan.json", schema=PLAN_SCHEMA)
+    except FileNotFoundError:
         disk.drop(folder)
         return Recovered(folder.name, "never_begun")
-    plan = from_bytes(Plan, plan_file.read_bytes(), schema=PLAN_SCHEMA, where=str(plan_file))
+    except StorageError as error:
+        return Recovered(folder.name, "unreadable", place=str(folder), why=f"{error.what} {error.why}")
     files = tuple(change.path for change in plan.files)
+    after = {change.after_sha for change in plan.files} | {change.sha for change in plan.state}
     try:
         _clear_temporaries(plan)
+        if damaged := _damaged(folder, after):
+            if _damaged(folder, {change.before_sha for change in plan.files}):
+                why = f"{damaged} is not what was kept there."
+                return Recovered(folder.name, "unreadable", plan.kind, files, place=str(folder), why=why)
+            edited = _back(plan, folder, disk)
+            _close(folder, disk)
+            return Recovered(plan.id, "reversed", plan.kind, files, edited)
         try:
             _forward(plan, folder, disk)
         except _ConflictError:
@@ -178,6 +192,15 @@ def _recover_one(home: Path, folder: Path, disk: Disk) -> Recovered:
             next="Mend the cause, then run `skillopt-sleep recover`.",
         ) from error
     return Recovered(plan.id, "finished", plan.kind, files)
+
+
+def _damaged(folder: Path, shas: Iterable[str | None]) -> str:
+    """The first blob that is missing or does not hold the bytes its name says, empty when all do."""
+    for sha in sorted(sha for sha in shas if sha is not None):
+        blob = folder / sha
+        if not blob.is_file() or file_sha(blob.read_bytes()) != sha:
+            return str(blob)
+    return ""
 
 
 def _forward(plan: Plan, folder: Path, disk: Disk) -> None:
@@ -231,14 +254,20 @@ def _set_file(change: FileChange, plan: Plan, folder: Path, disk: Disk) -> None:
     if now != change.before_sha:
         raise _ConflictError(change.path)
     path = Path(change.path)
+
+    def check() -> None:
+        if _sha_of(change.path) != change.before_sha:
+            raise _ConflictError(change.path)
+
     if change.after_sha is None:
-        disk.remove(path)
+        disk.remove(path, check)
     else:
         disk.replace(
             path,
             (folder / change.after_sha).read_bytes(),
             mode=change.after_mode,
             temp=_temp(plan, change.path),
+            check=check,
         )
 
 
@@ -256,6 +285,10 @@ def _set_link(change: LinkChange, disk: Disk) -> None:
 
 
 def _sha_of(path: str) -> str | None:
+    # Links were resolved before: one that appears on the way now leads to a place nobody agreed to.
+    folder = Path(path).parent
+    if os.path.realpath(folder) != str(folder):
+        raise _ConflictError(path)
     try:
         data = read_live(Path(path))
     except RefusedError as error:

@@ -325,6 +325,10 @@ class Ledger:
             connection.executemany(_PUT_LESSON, [lesson_row(lesson) for lesson in lessons])
             connection.executemany(_PUT_VALUE, [(text_column(key), values[key]) for key in sorted(values)])
 
+    def has_night(self, night_id: str) -> bool:
+        """Whether a night with this id finished."""
+        return bool(self._file.rows("SELECT 1 FROM nights WHERE id = ?", (text_column(night_id),)))
+
     def nights(self) -> tuple[Night, ...]:
         """Every finished night, oldest first."""
         rows = self._file.rows(

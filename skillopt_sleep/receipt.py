@@ -9,9 +9,10 @@ from pathlib import Path
 from skillopt.errors import RefusedError, StorageError
 from skillopt_sleep.home import StateHome
 from skillopt_sleep.proposal import PROPOSAL_SCHEMA, Link, Proposal, file_sha
-from skillopt_sleep.records import from_bytes
+from skillopt_sleep.records import Unreadable, read_each
 
 RECEIPT_SCHEMA = "receipt/1"
+RECEIPT_FILE = "receipt.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +57,26 @@ def receipt_dir(home: StateHome, receipt_id: str) -> Path:
 
 
 def receipts(home: StateHome) -> tuple[Receipt, ...]:
-    """Every receipt, oldest adoption first, undone ones too. Raises StorageError when one cannot be read."""
-    if not home.receipts.is_dir():
-        return ()
-    # The receipt file is written last: a folder without it belongs to an adopt still being finished.
-    files = [f / "receipt.json" for f in sorted(home.receipts.iterdir())]
-    found = [
-        from_bytes(Receipt, f.read_bytes(), schema=RECEIPT_SCHEMA, where=str(f)) for f in files if f.is_file()
-    ]
+    """Every receipt, oldest adoption first, undone ones too; `unreadable_receipts` has those left out."""
+    found = read_each(Receipt, _files(home), schema=RECEIPT_SCHEMA)[0]
     return tuple(sorted(found, key=lambda receipt: (receipt.adoption, receipt.path, receipt.id)))
+
+
+def unreadable_receipts(home: StateHome) -> tuple[Unreadable, ...]:
+    """The receipts that cannot be read."""
+    return read_each(Receipt, _files(home), schema=RECEIPT_SCHEMA)[1]
+
+
+def next_adoption(home: StateHome) -> int:
+    """A number greater than that of every adoption before, those that cannot be read included."""
+    return max((receipt.adoption for receipt in receipts(home)), default=0) + len(_files(home)) + 1
+
+
+def _files(home: StateHome) -> dict[str, Path]:
+    # The receipt file is written last: a folder without it belongs to an adopt still being finished.
+    return (
+        {f.name: f / RECEIPT_FILE for f in sorted(home.receipts.iterdir())} if home.receipts.is_dir() else {}
+    )
 
 
 def find_receipt(home: StateHome, prefix: str) -> Receipt:
@@ -78,31 +90,35 @@ def find_receipt(home: StateHome, prefix: str) -> Receipt:
     return found[0]
 
 
-def adopted_proposal(home: StateHome, receipt: Receipt) -> Proposal:
-    """The proposal a receipt came from. Raises StorageError when it cannot be read."""
-    file = receipt_dir(home, receipt.id) / "proposal.json"
-    return from_bytes(Proposal, _read(file), schema=PROPOSAL_SCHEMA, where=str(file))
+def adopted_proposal(home: StateHome, receipt: Receipt) -> Proposal | None:
+    """The proposal a receipt came from, None when it cannot be read any more."""
+    files = {receipt.id: receipt_dir(home, receipt.id) / "proposal.json"}
+    return next(iter(read_each(Proposal, files, schema=PROPOSAL_SCHEMA)[0]), None)
 
 
-def backup(home: StateHome, receipt: Receipt) -> tuple[bytes | None, bytes]:
-    """The live bytes before (None when there was no file) and after that adopt.
+def bytes_before(home: StateHome, receipt: Receipt) -> bytes | None:
+    """The live bytes before that adopt, None when there was no file.
 
-    Raises StorageError when a backup is missing or damaged.
+    Raises StorageError when the backup is missing or damaged.
     """
-    folder = receipt_dir(home, receipt.id)
-    before = None if receipt.before_sha is None else _checked(folder / "before", receipt.before_sha)
-    return before, _checked(folder / "after", receipt.after_sha)
+    if receipt.before_sha is None:
+        return None
+    return _checked(receipt_dir(home, receipt.id) / "before", receipt.before_sha)
+
+
+def bytes_after(home: StateHome, receipt: Receipt) -> bytes:
+    """The live bytes as that adopt wrote them. Raises StorageError when the copy is missing or damaged."""
+    return _checked(receipt_dir(home, receipt.id) / "after", receipt.after_sha)
 
 
 def _checked(path: Path, sha: str) -> bytes:
-    data = _read(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read.", why=str(error), next=_BY_HAND) from error
     if file_sha(data) != sha:
-        raise StorageError(f"{path} is damaged.", why="Its bytes are not those that were written.")
+        raise StorageError(f"{path} is damaged.", why="Its bytes are not those kept then.", next=_BY_HAND)
     return data
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read.", why=str(error)) from error
+_BY_HAND = "Take the learned block out of the skill file by hand."

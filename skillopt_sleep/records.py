@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import stat
 import types
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
+from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from skillopt.errors import StorageError
@@ -32,10 +35,53 @@ def from_bytes(cls: type[T], data: bytes, *, schema: str, where: str) -> T:
         raise StorageError(
             f"{where} cannot be read.",
             why=f"{type(error).__name__}: {error}",
-            next="Run `skillopt-sleep doctor`, or move that file away.",
+            next="Put back a copy of that file, or move it away.",
         ) from error
     assert isinstance(value, cls)  # noqa: S101  (`_read` built it; this is for the type checker)
     return value
+
+
+def read_record(cls: type[T], path: Path, *, schema: str) -> T:
+    """The `cls` in the file at `path`. Raises FileNotFoundError when there is none, StorageError when it
+    cannot be read or is damaged."""
+    try:
+        # Opening a pipe that nobody writes to would wait for ever.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError("it is not a regular file")
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(path) from error
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be read.", why=error.strerror or str(error), next="Mend it, or move it away."
+        ) from error
+    return from_bytes(cls, data, schema=schema, where=str(path))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record of the state home that cannot be read: its `id`, its file, and what is wrong with it."""
+
+    id: str
+    path: str
+    why: str
+
+
+def read_each(
+    cls: type[T], files: Mapping[str, Path], *, schema: str
+) -> tuple[tuple[T, ...], tuple[Unreadable, ...]]:
+    """The records in `files`, by id: those that can be read, and the others; one that is not there is
+    neither."""
+    good: list[T] = []
+    bad: list[Unreadable] = []
+    for name, file in files.items():
+        try:
+            good.append(read_record(cls, file, schema=schema))
+        except FileNotFoundError:
+            continue
+        except StorageError as error:
+            bad.append(Unreadable(name, str(file), error.why))
+    return tuple(good), tuple(bad)
 
 
 def _to_object(value: Any) -> Any:

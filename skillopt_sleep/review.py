@@ -56,8 +56,9 @@ def night_line(home: StateHome, name: str) -> str | None:
 
 def _decided(home: StateHome) -> tuple[Reviewed, ...]:
     adopted = tuple(
-        Reviewed(adopted_proposal(home, receipt), "undone" if receipt.undone_at else "adopted", receipt.id)
+        Reviewed(proposal, "undone" if receipt.undone_at else "adopted", receipt.id)
         for receipt in reversed(receipts(home))
+        if (proposal := adopted_proposal(home, receipt)) is not None
     )
     return adopted + tuple(Reviewed(each.proposal, "discarded") for each in reversed(discarded(home)))
 

@@ -11,30 +11,26 @@ from datetime import UTC, datetime
 from skillopt.errors import LockHeldError
 from skillopt.store.files import write_atomic
 from skillopt_sleep.home import StateHome
+from skillopt_sleep.lockfile import held
 
 
 @contextmanager
 def run_lock(home: StateHome, now: datetime) -> Iterator[None]:
     """Hold the run lock of a home. Raises LockHeldError at once, saying who has it, when another does."""
-    from filelock import FileLock, Timeout  # slow to import
-
     home.make()
-    lock = FileLock(home.lock, timeout=0, mode=0o600)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise LockHeldError(
-            "another run is going on",
-            why=_holder(home),
-            next="wait for it to end, or stop that process; its lock goes with it",
-        ) from error
-    try:
+    with held(home.lock, 0) as is_mine:
+        if not is_mine:
+            raise LockHeldError(
+                "another run is going on",
+                why=_holder(home),
+                next="wait for it to end, or stop that process; its lock goes with it",
+            )
         who = {"pid": os.getpid(), "since": now.astimezone(UTC).isoformat(timespec="seconds")}
         write_atomic(home.lock_holder, json.dumps(who).encode(), mode=0o600)
-        yield
-    finally:
-        home.lock_holder.unlink(missing_ok=True)
-        lock.release()
+        try:
+            yield
+        finally:
+            home.lock_holder.unlink(missing_ok=True)
 
 
 def _holder(home: StateHome) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,25 @@ def confine(path: Path, *, project: Path | None, home: Path) -> Path:
         raise _refused(path, "it is not a regular file")
     _check_inside(path, real, project=project, home=home)
     return real
+
+
+def check_writable(real: Path) -> None:
+    """Raises RefusedError when the file `real`, there or not, cannot be replaced without a person's doing."""
+    # The mode is asked beside the system, which lets the superuser write anything.
+    if real.exists():
+        found = real.stat()
+        if not (os.access(real, os.W_OK) and found.st_mode & stat.S_IWUSR):
+            raise RefusedError(f"{real} is read-only.", next="Make it writable, then run this again.")
+        if found.st_nlink > 1:
+            raise RefusedError(
+                f"{real} is also known by another name (a hard link), which would keep the old text.",
+                next="Make it a file of its own, or a symbolic link, then run this again.",
+            )
+    nearest = next(folder for folder in real.parents if folder.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK) and nearest.stat().st_mode & stat.S_IWUSR):
+        raise RefusedError(
+            f"The folder {nearest} is read-only.", next="Make it writable, then run this again."
+        )
 
 
 def confine_link(link: Link, *, project: Path) -> Path:

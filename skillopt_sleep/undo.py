@@ -27,10 +27,21 @@ from skillopt_sleep.journal import (
     recover,
 )
 from skillopt_sleep.proposal import file_sha
-from skillopt_sleep.receipt import RECEIPT_SCHEMA, Receipt, Refusal, backup, find_receipt, receipts
+from skillopt_sleep.receipt import (
+    RECEIPT_SCHEMA,
+    Receipt,
+    Refusal,
+    bytes_after,
+    bytes_before,
+    find_receipt,
+    receipt_dir,
+    receipts,
+    unreadable_receipts,
+)
 from skillopt_sleep.records import to_bytes
 from skillopt_sleep.skillfile import REGION
 from skillopt_sleep.stage import delivery_lock
+from skillopt_sleep.targets import check_writable
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,12 @@ def _meant(home: StateHome, prefix: str | None) -> tuple[Receipt, ...]:
                 f"Receipt {receipt.id} was undone already.", next="`skillopt-sleep status` shows it."
             )
         return (receipt,)
+    if damaged := unreadable_receipts(home):
+        raise RefusedError(
+            f"Which adopt was the last is not known: {damaged[0].path} cannot be read.",
+            why=damaged[0].why,
+            next="`skillopt-sleep undo RECEIPT` takes one back; the adopt told its receipts.",
+        )
     standing = [receipt for receipt in receipts(home) if receipt.undone_at is None]
     return tuple(receipt for receipt in standing if receipt.adoption == standing[-1].adoption)
 
@@ -115,19 +132,20 @@ def _step(home: StateHome, receipt: Receipt) -> _Step:
     path = Path(receipt.real_path)
     if os.path.realpath(path.parent) != str(path.parent):
         raise RefusedError(f"{path.parent} has become a link since it was adopted.")
-    before, after = backup(home, receipt)
     live = read_live(path)
     mode = None if live is None else stat.S_IMODE(path.lstat().st_mode)
+    before = bytes_before(home, receipt)
     if live is None:
         if before is not None:
             raise RefusedError(
-                f"{path} is gone.", next="The backup lies in the receipt's folder of the state home."
+                f"{path} is gone.",
+                next=f"Its bytes from before lie in {receipt_dir(home, receipt.id)}/before.",
             )
         return _Step(receipt, None, None, None, None)
-    if not os.access(path, os.W_OK) or not path.stat().st_mode & stat.S_IWUSR:
-        raise RefusedError(f"{path} is read-only.", next="Make it writable, then undo again.")
-    if live == after:
+    check_writable(path)
+    if file_sha(live) == receipt.after_sha:
         return _Step(receipt, live, before, mode, receipt.before_mode)
+    after = bytes_after(home, receipt)
     return _Step(receipt, live, _without_our_block(receipt, before, after, live), mode, mode)
 
 

@@ -54,15 +54,24 @@ def make_private_dir(path: Path) -> None:
     try:
         for folder in [*reversed(path.parents), path]:
             if not folder.exists():
+                if folder.is_symlink():
+                    raise NotADirectoryError(f"{folder} is a link that leads nowhere")
                 folder.mkdir(mode=0o700, exist_ok=True)
+                _give_mode(folder)
         if not path.is_dir():
             raise NotADirectoryError(f"{path} is a file")
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            path.chmod(0o700)
+        _give_mode(path)
     except OSError as error:
         raise StorageError(
             f"cannot make the folder {path}", why=str(error), next="choose a folder you can write to"
         ) from error
+
+
+def _give_mode(folder: Path) -> None:
+    # A strict umask takes from the owner too.
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & 0o077 or mode & 0o700 != 0o700:
+        folder.chmod(0o700)
 
 
 def _not_written(path: Path, error: OSError) -> StorageError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,29 @@ import click
 
 from skillopt.cli.output import print_error, print_json, printable
 from skillopt.core.task import Json
-from skillopt.errors import RefusedError, SkillOptError
+from skillopt.errors import LockHeldError, RefusedError, SkillOptError, StorageError
 from skillopt_sleep.adopt import Adopter, AdoptResult, Choice, adopt, choose, chosen_bytes
 from skillopt_sleep.cli.options import Caller, Common, common, common_options
+from skillopt_sleep.cli.recovering import say_recovered
 from skillopt_sleep.cli.text import counted
-from skillopt_sleep.describe import proposal_json, proposal_lines, recovered_json, recovered_lines
+from skillopt_sleep.describe import (
+    proposal_json,
+    proposal_lines,
+    recovered_json,
+    recovered_lines,
+    unreadable_plan,
+)
 from skillopt_sleep.diff import unified_diff
 from skillopt_sleep.git_view import git_sentence, git_state
 from skillopt_sleep.home import StateHome
 from skillopt_sleep.journal import read_live
 from skillopt_sleep.proposal import Proposal
 from skillopt_sleep.receipt import Receipt, Refusal
-from skillopt_sleep.recovery import recover_pending
+from skillopt_sleep.records import Unreadable
+from skillopt_sleep.recovery import clear_unfinished, recover_pending
 from skillopt_sleep.review import Reviewed, night_line, reviewed
-from skillopt_sleep.stage import discard, load, staged_bytes, waiting
+from skillopt_sleep.runlock import run_lock
+from skillopt_sleep.stage import PUT_ASIDE, discard, load, staged_bytes, unreadable, waiting
 from skillopt_sleep.undo import Reversal, UndoResult, undo
 
 RUN_NEXT = "skillopt-sleep run"
@@ -35,8 +45,11 @@ RUN_NEXT = "skillopt-sleep run"
 @common_options
 def show_command(name: str | None, **options: Any) -> None:
     """Show what waits for you, or one proposal, receipt or night: each lesson and how it was proved."""
-    given = _given(options)
+    given = _given(options, must_recover=False)
+    if name and any(each.id == name for each in unreadable(given.home)):
+        load(given.home, name)  # raises, with the way out
     found = reviewed(given.home, name)
+    _warn(() if name else unreadable(given.home))
     night = night_line(given.home, name) if name else None
     if given.as_json:
         rows = [
@@ -60,9 +73,14 @@ def show_command(name: str | None, **options: Any) -> None:
 @common_options
 def diff_command(proposal_id: str | None, **options: Any) -> None:
     """Show what adopting would change, as a unified diff (of everything that waits, without an ID)."""
-    given = _given(options)
+    given = _given(options, must_recover=False)
     chosen = waiting(given.home) if proposal_id is None else (load(given.home, proposal_id),)
-    diffs = [(proposal, _diff(given.home, Choice(proposal))) for proposal in chosen]
+    _warn(() if proposal_id else unreadable(given.home))
+    diffs, damaged = _diffs(given.home, chosen)
+    if damaged and not diffs:
+        raise damaged[0]
+    for error in damaged:
+        click.echo(printable(" ".join(str(error).split())), err=True)
     following = _next_of([Reviewed(proposal) for proposal in chosen])
     if given.as_json:
         rows = [{"id": p.id, "path": p.target.path, "diff": text} for p, text in diffs]
@@ -87,7 +105,7 @@ def diff_command(proposal_id: str | None, **options: Any) -> None:
 def adopt_command(ids: tuple[str, ...], allow: tuple[str, ...], yes: bool, **options: Any) -> int:
     """Write proposals to the live skill files: all of them, or those that are refused stay staged."""
     caller, given = Caller.from_process(), _given(options)
-    choices, unknown = _chosen(waiting(given.home), ids, options)
+    choices, unknown = _chosen(waiting(given.home), unreadable(given.home), ids, options)
     is_asking = not yes and not given.as_json and sys.stdin.isatty() and sys.stdout.isatty()
     if choices and is_asking and not _agreed(given.home, choices):
         _say(["Nothing was changed.", "Next: skillopt-sleep discard ID --why TEXT, or adopt later"])
@@ -105,6 +123,13 @@ def discard_command(proposal_id: str, why: str, **options: Any) -> None:
     """Turn a proposal down and remember why; its lessons come back only with new evidence."""
     given = _given(options)
     turned_down = discard(given.home, proposal_id, why=why, now=Caller.from_process().now)
+    if isinstance(turned_down, Unreadable):
+        if given.as_json:
+            payload = {"discarded": {"id": proposal_id, "skill": None, "why": why}, "next": RUN_NEXT}
+            print_json("skillopt-sleep/discard/1", payload)
+        else:
+            _say([f"Put {proposal_id} aside in {given.home.discarded}: {why}", f"Next: {RUN_NEXT}"])
+        return
     proposal = turned_down.proposal
     if given.as_json:
         payload = {"discarded": {"id": proposal.id, "skill": proposal.skill, "why": why}, "next": RUN_NEXT}
@@ -129,7 +154,11 @@ def recover_command(**options: Any) -> None:
     """Finish or reverse what a crash interrupted; every command does so by itself."""
     caller = Caller.from_process()
     given = common(caller, options)
+    with suppress(LockHeldError), run_lock(given.home, caller.now):
+        clear_unfinished(given.home)
     recovered = recover_pending(given.home)
+    if stuck := [each for each in recovered if each.outcome == "unreadable"]:
+        raise StorageError(*map(unreadable_plan, stuck[:1]))
     if given.as_json:
         rows = [recovered_json(each) for each in recovered]
         print_json("skillopt-sleep/recover/1", {"recovered": rows, "next": "skillopt-sleep status"})
@@ -138,16 +167,25 @@ def recover_command(**options: Any) -> None:
     _say(["Next: skillopt-sleep status"])
 
 
-def _given(options: dict[str, Any]) -> Common:
-    """The common options, after what a crash left was finished."""
+def _given(options: dict[str, Any], *, must_recover: bool = True) -> Common:
+    """The common options, after what a crash left was finished; who only looks may look without that."""
     given = common(Caller.from_process(), options)
-    for line in recovered_lines(recover_pending(given.home)):
-        click.echo(printable(line), err=True)
+    say_recovered(given.home, must_recover=must_recover)
     return given
 
 
+def _warn(damaged: Iterable[Unreadable]) -> None:
+    for each in damaged:
+        click.echo(
+            printable(f"{each.path} cannot be read: {each.why}. {PUT_ASIDE.format(each.id)}"), err=True
+        )
+
+
 def _chosen(
-    open_proposals: Sequence[Proposal], ids: Sequence[str], options: dict[str, Any]
+    open_proposals: Sequence[Proposal],
+    damaged: Sequence[Unreadable],
+    ids: Sequence[str],
+    options: dict[str, Any],
 ) -> tuple[tuple[Choice, ...], tuple[Refusal, ...]]:
     skill, lessons, everything = options["skill"], options["lessons"], options["everything"]
     if everything and (ids or skill):
@@ -157,7 +195,9 @@ def _chosen(
             listed = ", ".join(f"{proposal.id} ({proposal.skill})" for proposal in open_proposals)
             raise click.UsageError(f"several proposals wait: {listed}; name one, or --all")
         everything = True
-    return choose(open_proposals, ids=ids, skill=skill, lessons=lessons, everything=everything)
+    return choose(
+        open_proposals, ids=ids, skill=skill, lessons=lessons, everything=everything, damaged=damaged
+    )
 
 
 def _agreed(home: StateHome, choices: Sequence[Choice]) -> bool:
@@ -167,6 +207,20 @@ def _agreed(home: StateHome, choices: Sequence[Choice]) -> bool:
         _say_diff(_diff(home, choice))
         _say([""])
     return click.confirm(f"Adopt {counted(len(choices), 'change')}?")
+
+
+def _diffs(
+    home: StateHome, proposals: Sequence[Proposal]
+) -> tuple[list[tuple[Proposal, str]], list[SkillOptError]]:
+    """The diff of each, and why one could not be made."""
+    diffs: list[tuple[Proposal, str]] = []
+    damaged: list[SkillOptError] = []
+    for proposal in proposals:
+        try:
+            diffs.append((proposal, _diff(home, Choice(proposal))))
+        except SkillOptError as error:
+            damaged.append(error)
+    return diffs, damaged
 
 
 def _diff(home: StateHome, choice: Choice) -> str:

@@ -22,6 +22,7 @@ from skillopt_sleep.cli.harvest_commands import (
     where_looked,
 )
 from skillopt_sleep.cli.options import Caller, Scope, common, common_options, scope, scope_options
+from skillopt_sleep.cli.recovering import say_recovered
 from skillopt_sleep.cli.text import counted
 from skillopt_sleep.describe import proposal_json, summary_lines
 from skillopt_sleep.harvest import SourceReport, select_sessions, source_reports
@@ -38,8 +39,9 @@ from skillopt_sleep.night import (
     tested_key,
     verdict_of,
 )
-from skillopt_sleep.recovery import recover_pending
+from skillopt_sleep.recovery import clear_unfinished
 from skillopt_sleep.runlock import run_lock
+from skillopt_sleep.stage import publish
 from skillopt_sleep.task_view import TaskView, task_views
 
 RUN_SCHEMA = "skillopt-sleep/run/1"
@@ -62,7 +64,8 @@ def run_command(dry_run: bool, **options: Any) -> None:
     chosen = scope(caller, given.home, options)
     with run_lock(given.home, caller.now), Ledger.open(given.home.ledger) as ledger:
         # A lesson is written against the live file: what a crash left there is mended first.
-        recover_pending(given.home)
+        say_recovered(given.home, must_recover=True)
+        clear_unfinished(given.home)
         report = read_sources(ledger, caller, given, chosen)
         around = Surroundings(
             state=given.home,
@@ -79,6 +82,7 @@ def run_command(dry_run: bool, **options: Any) -> None:
         payload = _run_json(around.night_id, nights, reports, time.monotonic() - started, dry_run=dry_run)
         if not dry_run:
             _finish(ledger, around, nights, payload)
+            publish(given.home, around.night_id)
         known = tuple(one for one in ledger.projects() if one.human)
     if given.as_json:
         print_json(RUN_SCHEMA, payload)

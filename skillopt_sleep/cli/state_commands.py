@@ -12,6 +12,7 @@ from skillopt.cli.output import print_json, printable
 from skillopt.errors import ConfigError
 from skillopt.store.files import write_atomic
 from skillopt_sleep.cli.options import Caller, common, common_options, project_at, source_names
+from skillopt_sleep.cli.recovering import say_recovered
 from skillopt_sleep.cli.text import counted, table
 from skillopt_sleep.home import StateHome
 from skillopt_sleep.ledger import Ledger
@@ -20,6 +21,7 @@ from skillopt_sleep.settings import KEYS, checked, known_key, load_settings, rea
 
 if TYPE_CHECKING:
     from skillopt_sleep.proposal import Proposal  # slow to import, only needed when something waits
+    from skillopt_sleep.records import Unreadable
 
 STATUS_SCHEMA = "skillopt-sleep/status/1"
 NIGHTS_SCHEMA = "skillopt-sleep/nights/1"
@@ -34,9 +36,11 @@ def status(**options: Any) -> None:
     """What is known, what waits for review, and what to do next, for the whole home. Changes nothing."""
     caller = Caller.from_process()
     home = common(caller, options).home
+    say_recovered(home, must_recover=False)
     counts, nights, projects = _read_ledger(home)
     folders = _folders(caller)
     waiting = _waiting(home)
+    unreadable = _unreadable(home)
     if options["as_json"]:
         print_json(
             STATUS_SCHEMA,
@@ -53,6 +57,7 @@ def status(**options: Any) -> None:
                 },
                 "last_night": _night_json(nights[-1]) if nights else None,
                 "waiting": [_waiting_json(proposal) for proposal in waiting],
+                "unreadable": [{"id": each.id, "path": each.path, "why": each.why} for each in unreadable],
                 "sources": [
                     {
                         "name": name,
@@ -67,6 +72,9 @@ def status(**options: Any) -> None:
     for name, paths in folders:
         for path in paths:
             click.echo(f"  {name}: {printable(str(path))}{'' if path.is_dir() else ' (not there)'}")
+    for each in unreadable:
+        click.echo(f"\nCannot be read: {printable(each.path)} ({printable(each.why)})")
+        click.echo(f"  Put back a copy of it, or put it aside: {_way_out(home, each)}")
     click.echo(_waiting_text(waiting, counts))
 
 
@@ -122,11 +130,12 @@ def set_(key: str, values: Sequence[str], **options: Any) -> None:
     from skillopt_sleep.settings_file import with_value
 
     value = checked(known, given, origin="config set", source_names=source_names())
-    read_config(home.config)  # a file that cannot be read is not written over
-    before = home.config.read_text(encoding="utf-8") if home.config.exists() else ""
-    after = with_value(before, known, value, home.config)
-    home.make()
-    write_atomic(home.config, after.encode(), mode=0o600)
+    from skillopt_sleep.stage import delivery_lock
+
+    with delivery_lock(home):  # of two at once the later one keeps what the other set
+        read_config(home.config)  # a file that cannot be read is not written over
+        before = home.config.read_text(encoding="utf-8") if home.config.exists() else ""
+        write_atomic(home.config, with_value(before, known, value, home.config).encode(), mode=0o600)
     _show_settings(caller, home, as_json=options["as_json"])
 
 
@@ -181,6 +190,22 @@ def _waiting(home: StateHome) -> tuple[Proposal, ...]:
     from skillopt_sleep.stage import waiting  # slow to import
 
     return waiting(home)
+
+
+def _unreadable(home: StateHome) -> tuple[Unreadable, ...]:
+    """Every record of the home that cannot be read."""
+    if not any(folder.is_dir() for folder in (home.proposals, home.receipts, home.discarded)):
+        return ()
+    from skillopt_sleep.receipt import unreadable_receipts  # slow to import
+    from skillopt_sleep.stage import unreadable, unreadable_discards
+
+    return (*unreadable(home), *unreadable_receipts(home), *unreadable_discards(home))
+
+
+def _way_out(home: StateHome, each: Unreadable) -> str:
+    if Path(each.path).is_relative_to(home.proposals):
+        return f"skillopt-sleep discard {printable(each.id)} --why damaged"
+    return f"mv {printable(each.path)} {printable(each.path)}.damaged"
 
 
 def _night_json(night: Night) -> dict[str, object]:

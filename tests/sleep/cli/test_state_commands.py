@@ -16,7 +16,7 @@ from skillopt_sleep.home import StateHome
 from skillopt_sleep.ledger import Ledger
 from skillopt_sleep.ledger_rows import Night
 from skillopt_sleep.proposal import Lesson, Proposal, Quote, TargetFile, file_sha
-from skillopt_sleep.stage import stage
+from skillopt_sleep.stage import publish, stage
 
 AT = datetime(2026, 11, 1, 3, tzinfo=UTC)
 
@@ -116,6 +116,7 @@ def test_what_waits_for_review_is_told(machine: Machine) -> None:
         night="night-1",
     )
     stage(StateHome(machine.state), proposal, new)
+    publish(StateHome(machine.state), "night-1")
 
     found = machine.run("status", "--json").json
     told = machine.run("status")
@@ -167,7 +168,7 @@ def test_settings_come_in_layers(machine: Machine) -> None:
         {"key": "since", "value": "2w", "origin": "SKILLOPT_SLEEP_SINCE"},
     ]
     assert stat.S_IMODE(config.stat().st_mode) == 0o600
-    assert sorted(path.name for path in machine.state.iterdir()) == ["config.yaml"]
+    assert sorted(path.name for path in machine.state.iterdir()) == ["config.yaml", "delivery.lock"]
 
 
 def test_settings_bound_what_all_projects_means(

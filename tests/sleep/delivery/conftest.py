@@ -17,7 +17,7 @@ from skillopt_sleep.disk import Disk
 from skillopt_sleep.home import StateHome
 from skillopt_sleep.proposal import Lesson, Proposal, Quote, TargetFile, file_sha, lesson_id, proposal_id
 from skillopt_sleep.skillfile import MANAGED_SKILL, render_existing, render_managed
-from skillopt_sleep.stage import stage
+from skillopt_sleep.stage import publish, stage
 from skillopt_sleep.targets import place
 from skillopt_sleep.undo import UndoResult, undo
 
@@ -111,7 +111,9 @@ class Desk:
             "created_at": self.tick(),
             "night": "n1",
         }
-        return stage(self.home, Proposal(**(values | changes)), new)
+        staged = stage(self.home, Proposal(**(values | changes)), new)
+        publish(self.home, staged.night)
+        return staged
 
     def write(self, relative: str, data: bytes = b"---\nname: x\n---\nMine.\n", mode: int = 0o644) -> Path:
         path = self.project / relative

@@ -184,12 +184,12 @@ class _FullDisk(Disk):
         super().__init__()
         self.left = fail_at
 
-    def replace(self, path: Path, data: bytes, *, mode: int | None, temp: Path) -> None:
+    def replace(self, path: Path, data: bytes, *, mode: Any, temp: Path, check: Any) -> None:  # type: ignore[override]
         self.left -= 1
         if self.left == 0:
             temp.write_bytes(data[:3])
             raise OSError(28, "No space left on device")
-        super().replace(path, data, mode=mode, temp=temp)
+        super().replace(path, data, mode=mode, temp=temp, check=check)
 
 
 @pytest.mark.parametrize("fail_at", [1, 2, 3])

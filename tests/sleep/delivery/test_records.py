@@ -9,8 +9,8 @@ import pytest
 
 from skillopt.errors import StorageError
 from skillopt_sleep.proposal import PROPOSAL_SCHEMA, Proposal, SealedTest
-from skillopt_sleep.records import from_bytes, to_bytes
-from skillopt_sleep.stage import waiting
+from skillopt_sleep.records import from_bytes, read_record, to_bytes
+from skillopt_sleep.stage import unreadable, waiting
 
 
 def read(data: bytes) -> Proposal:
@@ -48,4 +48,6 @@ def test_bytes_that_are_no_record_are_damage(desk: Any, data: bytes) -> None:
     file = desk.home.proposals / proposal.id / "proposal.json"
     file.write_bytes(data)
     with pytest.raises(StorageError, match=str(file)):
-        waiting(desk.home)
+        read_record(Proposal, file, schema=PROPOSAL_SCHEMA)
+    assert waiting(desk.home) == ()
+    assert [(each.id, each.path) for each in unreadable(desk.home)] == [(proposal.id, str(file))]

@@ -1,0 +1,178 @@
+"""A command killed before any of its writes: the next one leaves all whole; nothing is done twice or lost.
+
+Every few writes are tried; with EVERY_WRITE=1 in the environment, all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+
+import pytest
+from machine import Machine, Tree
+
+if sys.platform == "win32":
+    pytest.skip("Windows has no SIGKILL", allow_module_level=True)
+
+EVERY = bool(os.environ.get("EVERY_WRITE"))
+NIGHT = ("run", "--all-projects", "--json")
+WAYS = ("recover", "status", "nothing")
+"""What is run after the kill, before the command itself is run again."""
+
+
+def steps(writes: Sequence[str], tries: int) -> Iterator[tuple[int, str]]:
+    """Numbers of writes, spread over all and over their kinds, each with a way to go on."""
+    stride = 1 if EVERY else max(1, len(writes) // tries)
+    for turn, number in enumerate(range(1 + stride // 2, len(writes) + 1, stride)):
+        for way in WAYS if EVERY else WAYS[turn % 3 : turn % 3 + 1]:
+            yield number, way
+
+
+def go_on(machine: Machine, way: str) -> None:
+    if way != "nothing":
+        machine.ok(way)
+
+
+def check_clean(machine: Machine) -> None:
+    """No leftover anywhere, and a ledger that SQLite finds sound."""
+    machine.ok("recover")
+    assert not [path for path in machine.root.rglob("*") if path.name.endswith((".tmp", ".dropped"))]
+    for name in ("journal", "staged"):
+        folder = machine.state / name
+        assert not folder.is_dir() or not list(folder.iterdir())
+    assert machine.is_whole()
+    assert not [p for p in (machine.state, *machine.state.rglob("*")) if p.stat().st_mode & 0o077]
+
+
+def check_review(machine: Machine, before: Tree, after: Tree) -> None:
+    """Whatever waits can be shown and adopted, and taken back to the byte."""
+    waiting = machine.ok("status")["waiting"]
+    for proposal in waiting:
+        (shown,) = machine.ok("show", proposal["id"])["proposals"]
+        assert shown["state"] == "waiting"
+    assert len(machine.ok("diff")["diffs"]) == len(waiting)
+    machine.ok("adopt", "--all")
+    assert machine.live() == after
+    machine.ok("undo")
+    assert machine.live() == before
+    check_clean(machine)
+
+
+def files_of(tree: Tree) -> Tree:
+    return {name: found for name, found in tree.items() if name.endswith("SKILL.md")}
+
+
+def trees(machine: Machine) -> tuple[Tree, Tree]:
+    machine.back_to("adopted")
+    after = machine.live()
+    machine.back_to("slept")
+    return machine.live(), after
+
+
+def test_adopt(built: Machine) -> None:
+    before, after = trees(built)
+    writes = built.writes("adopt", "--all", "--json")
+    assert len(writes) > 100
+    for step, way in steps(writes, 8):
+        built.back_to("slept")
+        assert built.killed_at(step, "adopt", "--all", "--json"), writes[step - 1]
+        now = files_of(built.live())
+        assert all(found == after[name] for name, found in now.items()), (step, writes[step - 1])
+        go_on(built, way)
+        if way != "nothing":
+            assert built.live() in (before, after), (step, writes[step - 1], way)
+            assert len(built.ok("status")["waiting"]) == (2 if built.live() == before else 0)
+        check_review(built, before, after)
+
+
+def test_undo(built: Machine) -> None:
+    before, after = trees(built)
+    built.back_to("adopted")
+    writes = built.writes("undo", "--json")
+    assert len(writes) > 50
+    for step, way in steps(writes, 5):
+        built.back_to("adopted")
+        assert built.killed_at(step, "undo", "--json"), writes[step - 1]
+        go_on(built, way)
+        if way != "nothing":
+            assert built.live() in (before, after), (step, writes[step - 1], way)
+        built.ok("undo")
+        assert built.live() == before, (step, writes[step - 1], way)
+        check_clean(built)
+
+
+def test_run(built: Machine) -> None:
+    before, after = trees(built)
+    splits = built.query("SELECT session_id, split FROM splits ORDER BY 1")
+    built.back_to("fresh")
+    writes = built.writes(*NIGHT)
+    assert len(writes) > 100
+    for step, way in steps(writes, 8):
+        built.back_to("fresh")
+        assert built.killed_at(step, *NIGHT), writes[step - 1]
+        where = (step, writes[step - 1], way)
+        go_on(built, way)
+        finished = built.ok("nights")["nights"]
+        waiting = built.ok("status")["waiting"]
+        assert len(waiting) == 2 * len(finished), where
+        if built.ledger.exists() and not finished:
+            used = built.run("status", "--json").json["ledger"]["consumed"]
+            assert used == 0, where
+        again = built.ok("run", "--all-projects")
+        assert (again["consumed"], len(again["proposals"])) == ((0, 0) if finished else (20, 2)), where
+        assert len(built.ok("nights")["nights"]) == len(finished) + 1, where
+        assert built.query("SELECT session_id, split FROM splits ORDER BY 1") == splits, where
+        assert len(built.ok("status")["waiting"]) == 2, where
+        check_review(built, before, after)
+
+
+def test_discard(built: Machine) -> None:
+    built.back_to("slept")
+    first, other = built.ok("status")["waiting"]
+    command = ("discard", first["id"], "--why", "no", "--json")
+    writes = built.writes(*command)
+    for step, way in steps(writes, 3):
+        built.back_to("slept")
+        assert built.killed_at(step, *command), writes[step - 1]
+        go_on(built, way)
+        waiting = [each["id"] for each in built.ok("status")["waiting"]]
+        records = list((built.state / "discarded").glob("*.json"))
+        assert (waiting, len(records)) in (([first["id"], other["id"]], 0), ([other["id"]], 1)), step
+        (shown,) = built.ok("show", first["id"])["proposals"]
+        assert shown["state"] == ("discarded" if records else "waiting")
+        check_clean(built)
+
+
+def test_config_set(built: Machine) -> None:
+    for step in range(1, 4) if not EVERY else range(1, 20):
+        built.back_to("slept")
+        built.ok("config", "set", "since", "30d")
+        if not built.killed_at(step * (1 if EVERY else 3), "config", "set", "since", "60d", "--json"):
+            continue
+        settings = {each["key"]: each["value"] for each in built.ok("config", "show")["settings"]}
+        assert settings["since"] in ("30d", "60d")
+        check_clean(built)
+
+
+@pytest.mark.parametrize("act", ["adopt", "undo"])
+def test_recover(built: Machine, act: str) -> None:
+    """Killed in the middle of a command, and again while that is being mended, at every write of both."""
+    before, after = trees(built)
+    command = ("adopt", "--all", "--json") if act == "adopt" else ("undo", "--json")
+    start = "slept" if act == "adopt" else "adopted"
+    built.back_to(start)
+    writes = built.writes(*command)
+    middle = next(n for n, write in enumerate(writes, 1) if "SKILL.md" in write) + 3
+    for step in range(2, 80, 1 if EVERY else 29):
+        built.back_to(start)
+        assert built.killed_at(middle, *command)
+        is_over = not built.killed_at(step, "recover", "--json")
+        built.ok("recover")
+        assert built.live() == (after if act == "adopt" else before), step
+        if act == "adopt":
+            built.ok("undo")
+        assert built.live() == before
+        check_clean(built)
+        if is_over:
+            break
