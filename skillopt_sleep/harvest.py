@@ -1,30 +1,46 @@
 """Harvest: every transcript that is new or has changed becomes sessions in the ledger, and nothing else does.
 
-The sources are only read. A file whose inode, size and modification time are those of its last reading is not
-opened; any other is read again whole, and its sessions take the place of the ones it gave before.
+The sources are only read. A file that looks as it did when it was read is not opened. One of the same size is
+compared with what was read of it; any other is read again whole, and its sessions take the place of the ones
+it gave before.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
+from skillopt_sleep.file_reading import (
+    READER,
+    UNREADABLE,
+    FileReading,
+    found_session,
+    from_plain,
+    look_at,
+    read_file,
+    to_plain,
+)
 from skillopt_sleep.ledger import Ledger
-from skillopt_sleep.ledger_columns import text_column
-from skillopt_sleep.ledger_rows import FileState, FoundSession, SessionSummary, Skipped
+from skillopt_sleep.ledger_columns import packed, text_column
+from skillopt_sleep.ledger_rows import FileState, FoundFile, PackedSession, SessionSummary, Skipped
 from skillopt_sleep.session import Driver, Session
-from skillopt_sleep.sources.base import Reading, Source
+from skillopt_sleep.sources.base import Source
 from skillopt_sleep.sources.forks import mark_forks
+from skillopt_sleep.two_readers import Plain, read_all
 
-READER = 1
-"""Raised when the sources learn to read more: then files that did not change are read again."""
+__all__ = [
+    "NO_USER_TURNS", "READER", "HarvestProgress", "HarvestReport", "Listener", "ProjectSessions",
+    "SourceHarvest", "SourceReport", "harvest", "ignore", "select_sessions", "source_reports",
+]  # fmt: skip
 
-UNREADABLE = "unreadable"
 NO_USER_TURNS = "no_user_turns"
+
+_MAX_BATCH_CHARS = 16 * 1024 * 1024
+_MAX_BATCH_FILES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,21 +165,31 @@ def _harvest_source(
     # A folder may lie below two roots; its files are one set all the same.
     paths = list(dict.fromkeys(path for root in roots for path in source.files(root, this_call)))
     ids_before = ledger.session_ids(source.name)
-    changed = _changed(paths, ledger.known_files(source.name), this_call)
+    known = ledger.known_files(source.name)
+    changed = _changed(paths, known, this_call)
     n_bytes = 0
-    forks: list[tuple[Path, FileState, Reading]] = []
-    for done, (path, state) in enumerate(changed, start=1):
-        reading = _read(source, path, this_call)
-        if reading is not None:
-            n_bytes += reading.bytes_read
-            if any(session.fork_of for session in reading.sessions):
-                forks.append((path, state, reading))
-            else:
-                _put(ledger, source.name, path, state=state, reading=reading)
+    batch = _Batch(ledger, source.name)
+    forks: list[tuple[Path, FileReading]] = []
+
+    def read(place: int) -> Plain:
+        path = changed[place][0]
+        return to_plain(read_file(source, path, known.get(text_column(str(path)))))
+
+    readings = read_all([size for _, size in changed], read)
+    for done, ((path, _), plain) in enumerate(zip(changed, readings, strict=True), start=1):
+        reading = from_plain(plain)
+        n_bytes += reading.bytes_read
+        if reading.failures:
+            this_call.update({entry.reason: entry.n for entry in reading.failures})
+        elif reading.names_fork:
+            forks.append((path, reading))
+        else:
+            batch.put(path, reading)
         listener(HarvestProgress(source.name, done, len(changed), n_bytes))
     # What its client calls a fork waits for its source, which may have grown larger since.
-    for path, state, reading in forks:
-        _put(ledger, source.name, path, state=state, reading=reading)
+    for path, reading in forks:
+        batch.put(path, reading)
+    batch.flush()
     kept = Counter({entry.reason: entry.n for entry in ledger.skipped(source.name, [str(p) for p in paths])})
     return SourceHarvest(
         name=source.name,
@@ -177,61 +203,71 @@ def _harvest_source(
 
 def _changed(
     paths: Sequence[Path], known: Mapping[str, FileState], this_call: Counter[str]
-) -> tuple[tuple[Path, FileState], ...]:
-    """The files to read, smallest first: a fork holds all its source had, so its source is read before it."""
+) -> tuple[tuple[Path, int], ...]:
+    """The files to read and their sizes, smallest first: a fork holds all its source had, so its source is
+    read before it."""
     changed = []
     for path in paths:
         try:
-            state = _state(path)
+            state = look_at(path)
         except OSError:
             this_call[UNREADABLE] += 1
             continue
-        if known.get(text_column(str(path))) != state:
-            changed.append((path, state))
-    return tuple(sorted(changed, key=lambda found: (found[1].size, found[1].mtime_ns, found[0])))
+        before = known.get(text_column(str(path)))
+        if before is None or not state.looks_like(before):
+            changed.append((state.size, state.mtime_ns, path))
+    return tuple((path, size) for size, _, path in sorted(changed))
 
 
-def _state(path: Path) -> FileState:
-    # Taken before reading: what is written meanwhile makes the file look changed next time.
-    info = path.stat()
-    return FileState(inode=info.st_ino, size=info.st_size, mtime_ns=info.st_mtime_ns, reader=READER)
+class _Batch:
+    """Readings on their way to the ledger: one transaction for many, because each has its price. What a crash
+    keeps from being written is read again next time."""
 
+    def __init__(self, ledger: Ledger, source: str) -> None:
+        self._ledger = ledger
+        self._source = source
+        self._files: list[FoundFile] = []
+        self._states: dict[str, FileState] = {}
+        self._n_chars = 0
+        # which sessions begin with a record: of others that do, some are their forks
+        self._first_records = {first: set(ids) for first, ids in ledger.first_records(source).items()}
 
-def _read(source: Source, path: Path, this_call: Counter[str]) -> Reading | None:
-    """What the file says, None (and the reason counted) when it could not be read: then what is known of it
-    stays, and the next call tries again."""
-    try:
-        reading = source.read(path)
-    except Exception as error:  # noqa: BLE001  (a reader that fails on one file must not stop the night)
-        this_call[f"reader_failed:{type(error).__name__}"] += 1
-        return None
-    if reading.skipped.get(UNREADABLE):
-        this_call[UNREADABLE] += reading.skipped[UNREADABLE]
-        return None
-    return reading
+    def put(self, path: Path, reading: FileReading) -> None:
+        """Take what was read of a file, without what its sessions copied from known ones."""
+        if reading.is_known:
+            self._states[str(path)] = reading.state
+            return
+        sessions = reading.sessions
+        here = {session.id_column for session in sessions}
+        firsts = {session.first_record for session in sessions if session.first_record}
+        if any(self._first_records.get(first, here) - here for first in firsts):
+            self.flush()
+            sessions = self._without_copies(reading, firsts)
+        for first in firsts:
+            self._first_records.setdefault(first, set()).update(here)
+        self._files.append(FoundFile(str(path), reading.state, sessions, reading.skipped))
+        self._n_chars += sum(len(session.body) for session in sessions)
+        if self._n_chars > _MAX_BATCH_CHARS or len(self._files) >= _MAX_BATCH_FILES:
+            self.flush()
 
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._files:
+            self._ledger.put_files(self._source, self._files)
+        if self._states:
+            self._ledger.put_states(self._source, self._states)
+        self._files.clear()
+        self._states.clear()
+        self._n_chars = 0
 
-def _put(ledger: Ledger, source: str, path: Path, *, state: FileState, reading: Reading) -> None:
-    firsts = {next(filter(None, ids), "") for ids in reading.event_ids}
-    known = {
-        session_id: ids for first in firsts for session_id, ids in ledger.relatives(source, first).items()
-    }
-    (marked,) = mark_forks([reading], known)
-    event_ids = reading.event_ids or ((),) * len(reading.sessions)
-    ledger.put_reading(
-        source,
-        str(path),
-        state=state,
-        sessions=[
-            _found(session, whole, own)
-            for session, whole, own in zip(marked.sessions, event_ids, marked.event_ids, strict=True)
-        ],
-        skipped=[Skipped(reason, n) for reason, n in marked.skipped.items()],
-    )
-
-
-def _found(session: Session, whole: Sequence[str], own: Sequence[str]) -> FoundSession:
-    # Subagents and our own runs take no part in telling forks from their source.
-    if session.driver in (Driver.SUBAGENT, Driver.OWN):
-        return FoundSession(session)
-    return FoundSession(session, next(filter(None, whole), ""), tuple(dict.fromkeys(filter(None, own))))
+    def _without_copies(self, reading: FileReading, firsts: Iterable[str]) -> tuple[PackedSession, ...]:
+        known = {
+            session_id: ids
+            for first in firsts
+            for session_id, ids in self._ledger.relatives(self._source, first).items()
+        }
+        (marked,) = mark_forks([reading.unpacked()], known)
+        return tuple(
+            packed(found_session(session, whole, own))
+            for session, whole, own in zip(marked.sessions, reading.event_ids, marked.event_ids, strict=True)
+        )

@@ -6,16 +6,19 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from sqlite3 import Connection
 from types import MappingProxyType, TracebackType
 
 from skillopt.core.task import Split
 from skillopt.errors import StorageError
 from skillopt_sleep.ledger_columns import (
     array_column,
+    file_state,
     lesson_row,
+    packed,
     rejected_row,
     scope_columns,
-    session_row,
+    state_columns,
     text_column,
     time_column,
     time_from_column,
@@ -24,11 +27,13 @@ from skillopt_sleep.ledger_file import LedgerFile, damaged
 from skillopt_sleep.ledger_purge import without_purged
 from skillopt_sleep.ledger_rows import (
     FileState,
+    FoundFile,
     FoundSession,
     KnownLesson,
     LedgerCounts,
     LessonStatus,
     Night,
+    PackedSession,
     ProjectCount,
     RejectedLesson,
     SessionSummary,
@@ -43,6 +48,20 @@ _CHOOSE_CURRENT = """
         ORDER BY copy.events DESC, coalesce(copy.ended_at, copy.started_at) DESC, copy.number DESC LIMIT 1
     )) WHERE source = ?1 AND id = ?2
 """
+
+_IDS_OF_FILE = "SELECT DISTINCT id FROM sessions WHERE source = ? AND path = ?"
+_PUT_FILE = """INSERT INTO files (source, path, inode, size, mtime_ns, reader, device, ctime_ns, offset,
+    prefix_sha, skipped)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (source, path) DO UPDATE SET inode = excluded.inode, size = excluded.size,
+    mtime_ns = excluded.mtime_ns, reader = excluded.reader, device = excluded.device,
+    ctime_ns = excluded.ctime_ns, offset = excluded.offset, prefix_sha = excluded.prefix_sha,
+    skipped = excluded.skipped"""
+_MOVE_FILE = """UPDATE files SET inode = ?, size = ?, mtime_ns = ?, reader = ?, device = ?, ctime_ns = ?,
+    offset = ?, prefix_sha = ? WHERE source = ? AND path = ?"""
+_PUT_SESSION = """INSERT OR REPLACE INTO sessions (source, id, path, content_sha, project, branch, driver,
+    started_at, ended_at, user_turns, tool_calls, events, skills, consumed_by, first_record, record_ids, body,
+    is_current) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"""
 
 _PUT_REJECTED = """
     INSERT INTO rejected_lessons (project, lesson_id, evidence_sha, text, reason, night)
@@ -101,9 +120,11 @@ class Ledger:
     def known_files(self, source: str) -> Mapping[str, FileState]:
         """The files of one source as they were when last read, by `text_column` of their path."""
         rows = self._file.rows(
-            "SELECT path, inode, size, mtime_ns, reader FROM files WHERE source = ?", (source,)
+            """SELECT path, inode, size, mtime_ns, reader, device, ctime_ns, offset, prefix_sha FROM files
+               WHERE source = ?""",
+            (source,),
         )
-        return {row[0]: FileState(int(row[1]), *row[2:]) for row in rows}
+        return {row[0]: file_state(row[1:]) for row in rows}
 
     def skipped(self, source: str, paths: Sequence[str]) -> tuple[Skipped, ...]:
         """What was not kept of these files of one source, summed by reason."""
@@ -129,42 +150,64 @@ class Ledger:
         A session that did not change stays consumed; one that grew is new work again; one that was purged is
         not stored. Raises ValueError when a session says it comes from another file.
         """
-        if strays := [found.session.path for found in sessions if found.session.path != path]:
-            raise ValueError(f"{path} cannot hold a session of {strays[0]}")
-        path = text_column(path)
+        self.put_files(source, [FoundFile(path, state, tuple(sessions), tuple(skipped))])
+
+    def put_files(self, source: str, files: Sequence[FoundFile]) -> None:
+        """`put_reading` of several files, all or none."""
         with self._file.writing() as connection:
-            before = connection.execute(
-                "SELECT DISTINCT id FROM sessions WHERE source = ? AND path = ?", (source, path)
-            ).fetchall()
-            # Of two sessions with one id in the same file the longer one stays.
-            wanted = without_purged(connection, source, sessions)
-            by_length = sorted(wanted, key=lambda found: len(found.session.events))
-            rows = [session_row(found, self._consumer(found.session)) for found in by_length]
-            connection.execute("DELETE FROM sessions WHERE source = ? AND path = ?", (source, path))
-            connection.execute(
-                """INSERT INTO files (source, path, inode, size, mtime_ns, reader, skipped)
-                   VALUES (?, ?, ?, ?, ?, ?, ?)
-                   ON CONFLICT (source, path) DO UPDATE SET inode = excluded.inode, size = excluded.size,
-                   mtime_ns = excluded.mtime_ns, reader = excluded.reader, skipped = excluded.skipped""",
-                (
-                    source,
-                    path,
-                    str(state.inode),
-                    state.size,
-                    state.mtime_ns,
-                    state.reader,
-                    json.dumps({entry.reason: entry.n for entry in skipped}),
-                ),
-            )
+            for file in files:
+                self._put_file(connection, source, file)
+
+    def put_states(self, source: str, states: Mapping[str, FileState]) -> None:
+        """The known files of a source, by path, whose content is as it was, as they are now."""
+        with self._file.writing() as connection:
             connection.executemany(
-                """INSERT OR REPLACE INTO sessions (source, id, path, content_sha, project, branch,
-                   driver, started_at, ended_at, user_turns, tool_calls, events,
-                   skills, consumed_by, first_record, record_ids, body, is_current)
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)""",
-                [(source, row[0], path, *row[1:]) for row in rows],
+                _MOVE_FILE,
+                [(*state_columns(state), source, text_column(path)) for path, state in states.items()],
             )
-            touched = {row[0] for row in before} | {row[0] for row in rows}
-            connection.executemany(_CHOOSE_CURRENT, [(source, one) for one in sorted(touched)])
+
+    def first_records(self, source: str) -> Mapping[str, frozenset[str]]:
+        """The ids of the known and the purged sessions by the first record of their file, where that is
+        known."""
+        found: dict[str, set[str]] = {}
+        for first, session_id in self._file.rows(
+            """SELECT first_record, id FROM sessions WHERE source = ?1 AND first_record != ''
+               UNION SELECT first_record, id FROM purged WHERE source = ?1 AND first_record != ''""",
+            (source,),
+        ):
+            found.setdefault(first, set()).add(session_id)
+        return {first: frozenset(ids) for first, ids in found.items()}
+
+    def _put_file(self, connection: Connection, source: str, file: FoundFile) -> None:
+        sessions = [packed(found) for found in file.sessions]
+        if strays := [session.path for session in sessions if session.path != file.path]:
+            raise ValueError(f"{file.path} cannot hold a session of {strays[0]}")
+        path = text_column(file.path)
+        sessions = without_purged(connection, source, sessions)
+        # Of two sessions with one id in the same file the longer one stays.
+        sessions.sort(key=lambda session: session.n_events)
+        rows = [
+            (
+                source,
+                session.id_column,
+                path,
+                *session.columns[1:11],
+                self._consumer(session),
+                *session.columns[11:],
+            )
+            for session in sessions
+        ]
+        before = connection.execute(_IDS_OF_FILE, (source, path)).fetchall()
+        if before:
+            connection.execute("DELETE FROM sessions WHERE source = ? AND path = ?", (source, path))
+        skipped = json.dumps({entry.reason: entry.n for entry in file.skipped})
+        connection.execute(
+            _PUT_FILE,
+            (source, path, *state_columns(file.state), skipped),
+        )
+        connection.executemany(_PUT_SESSION, rows)
+        touched = {one for (one,) in before} | {row[1] for row in rows}
+        connection.executemany(_CHOOSE_CURRENT, [(source, one) for one in sorted(touched)])
 
     def relatives(self, source: str, first_record: str) -> Mapping[str, tuple[str, ...]]:
         """The record ids of the known and the purged sessions whose file begins with this record, by session
@@ -394,12 +437,12 @@ class Ledger:
         with self._file.writing() as connection:
             connection.execute(_PUT_VALUE, (text_column(key), value))
 
-    def _consumer(self, session: Session) -> str | None:
+    def _consumer(self, session: PackedSession) -> str | None:
         """The night that consumed a session with this very content, wherever its file was then."""
         rows = self._file.rows(
             """SELECT consumed_by FROM sessions WHERE source = ? AND id = ? AND content_sha = ?
                AND consumed_by IS NOT NULL LIMIT 1""",
-            (session.source, text_column(session.id), text_column(session.content_sha)),
+            (session.source, session.id_column, session.sha_column),
         )
         return rows[0][0] if rows else None
 

@@ -5,32 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from skillopt_sleep.ledger_rows import FoundSession, KnownLesson, RejectedLesson
-from skillopt_sleep.session import Driver
+import orjson
+
+from skillopt_sleep.ledger_rows import FileState, FoundSession, KnownLesson, PackedSession, RejectedLesson
+from skillopt_sleep.session import Action, Driver, UserTurn
 from skillopt_sleep.session_codec import session_to_json
-
-SessionRow = tuple[
-    str,
-    str,
-    str | None,
-    str | None,
-    str,
-    str | None,
-    str | None,
-    int,
-    int,
-    int,
-    str,
-    str | None,
-    str,
-    str,
-    str,
-]
 
 
 def text_column(text: str) -> str:
     """`text` as a column can hold it: transcripts and file names may have what UTF-8 has not."""
+    if text.isascii():
+        return text
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -40,7 +27,10 @@ def optional_column(text: str | None) -> str | None:
 
 def array_column(texts: Sequence[str]) -> str:
     """A JSON array, for `json_each`."""
-    return json.dumps([text_column(text) for text in texts])
+    try:
+        return orjson.dumps(texts).decode()
+    except TypeError:  # what UTF-8 has not
+        return json.dumps([text_column(text) for text in texts])
 
 
 def time_column(at: datetime) -> str:
@@ -67,25 +57,56 @@ def scope_columns(
     }
 
 
-def session_row(found: FoundSession, consumed_by: str | None) -> SessionRow:
-    """The columns of a session after its source and path: id first, body last."""
-    session = found.session
+def state_columns(state: FileState) -> tuple[str, int, int, int, str, int, int, str]:
+    """Numbers that SQLite, whose integers are signed, might not hold are texts."""
     return (
-        text_column(session.id),
-        text_column(session.content_sha),
-        optional_column(session.project),
-        optional_column(session.branch),
-        session.driver.value,
-        None if session.started_at is None else time_column(session.started_at),
-        None if session.ended_at is None else time_column(session.ended_at),
-        len(session.user_turns),
-        len(session.actions),
-        len(session.events),
-        array_column(session.skills),
-        consumed_by,
-        text_column(found.first_record),
-        array_column(found.record_ids),
-        session_to_json(session),
+        str(state.inode),
+        state.size,
+        state.mtime_ns,
+        state.reader,
+        str(state.device),
+        state.ctime_ns,
+        state.offset,
+        state.prefix_sha,
+    )
+
+
+def file_state(columns: Sequence[Any]) -> FileState:
+    """The state that `state_columns` took apart."""
+    inode, size, mtime_ns, reader, device, ctime_ns, offset, prefix_sha = columns
+    return FileState(int(inode), size, mtime_ns, reader, int(device), ctime_ns, offset, prefix_sha)
+
+
+def packed(found: FoundSession | PackedSession) -> PackedSession:
+    """The session as columns: id first, body last."""
+    if isinstance(found, PackedSession):
+        return found
+    session = found.session
+    n_turns = n_actions = 0
+    for event in session.events:
+        if isinstance(event, Action):
+            n_actions += 1
+        elif isinstance(event, UserTurn):
+            n_turns += 1
+    return PackedSession(
+        session.source,
+        session.path,
+        (
+            text_column(session.id),
+            text_column(session.content_sha),
+            optional_column(session.project),
+            optional_column(session.branch),
+            session.driver.value,
+            None if session.started_at is None else time_column(session.started_at),
+            None if session.ended_at is None else time_column(session.ended_at),
+            n_turns,
+            n_actions,
+            len(session.events),
+            array_column(session.skills),
+            text_column(found.first_record),
+            array_column(found.record_ids),
+            session_to_json(session),
+        ),
     )
 
 

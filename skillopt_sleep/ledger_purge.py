@@ -11,7 +11,7 @@ from typing import Any
 
 from skillopt_sleep.ledger_columns import array_column, text_column, time_column
 from skillopt_sleep.ledger_file import LedgerFile
-from skillopt_sleep.ledger_rows import FoundSession
+from skillopt_sleep.ledger_rows import PackedSession
 
 _CHOSEN = """
     is_current AND (:ids IS NULL OR id IN (SELECT value FROM json_each(:ids)))
@@ -61,15 +61,15 @@ class Chosen:
 
 
 def without_purged(
-    connection: sqlite3.Connection, source: str, found: Sequence[FoundSession]
-) -> list[FoundSession]:
+    connection: sqlite3.Connection, source: str, found: Sequence[PackedSession]
+) -> list[PackedSession]:
     """The sessions that were not purged; asked inside the transaction that stores them."""
-    ids = array_column([each.session.id for each in found])
+    ids = array_column([each.id_column for each in found])
     rows = connection.execute(
         "SELECT id FROM purged WHERE source = ? AND id IN (SELECT value FROM json_each(?))", (source, ids)
     )
     gone = {row[0] for row in rows}
-    return [each for each in found if text_column(each.session.id) not in gone]
+    return [each for each in found if each.id_column not in gone]
 
 
 def choose_sessions(file: LedgerFile, selection: Selection) -> Chosen:

@@ -5,21 +5,56 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeAlias
 
 from skillopt_sleep.session import Driver, Session
+
+PackedColumns: TypeAlias = tuple[
+    str,
+    str,
+    str | None,
+    str | None,
+    str,
+    str | None,
+    str | None,
+    int,
+    int,
+    int,
+    str,
+    str,
+    str,
+    str,
+]
 
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """A transcript file as it was when it was read; an equal state means the file need not be opened.
+    """A transcript file as it was when it was read, and how far it was.
 
-    `reader` is the version of the reading code: a newer reader reads known files again.
+    `reader` is the version of the reading code: a newer reader reads known files again. `offset` is the end
+    of the last whole line that was taken and `prefix_sha` the SHA-256 of all before it, "" when not known.
     """
 
     inode: int
     size: int
     mtime_ns: int
     reader: int
+    device: int = 0
+    ctime_ns: int = 0
+    offset: int = 0
+    prefix_sha: str = ""
+
+    def looks_like(self, other: FileState) -> bool:
+        """Whether the file need not be opened: it is the same one, and nothing wrote to it. Times are only
+        compared for being equal; whether one is in the past or the future says nothing."""
+        return (self.device, self.inode, self.size, self.mtime_ns, self.ctime_ns, self.reader) == (
+            other.device,
+            other.inode,
+            other.size,
+            other.mtime_ns,
+            other.ctime_ns,
+            other.reader,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +76,48 @@ class FoundSession:
     session: Session
     first_record: str = ""
     record_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PackedSession:
+    """A found session as its columns in the ledger, so that a process can hand it on as plain values.
+
+    `columns` are the ones after source and path, without the night that consumed it.
+    """
+
+    source: str
+    path: str
+    columns: PackedColumns
+
+    @property
+    def id_column(self) -> str:
+        return self.columns[0]
+
+    @property
+    def sha_column(self) -> str:
+        return self.columns[1]
+
+    @property
+    def n_events(self) -> int:
+        return self.columns[9]
+
+    @property
+    def first_record(self) -> str:
+        return self.columns[11]
+
+    @property
+    def body(self) -> str:
+        return self.columns[13]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """What one transcript file holds now."""
+
+    path: str
+    state: FileState
+    sessions: tuple[FoundSession | PackedSession, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,22 @@ def _purged_sessions(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX purged_by_first_record ON purged (source, first_record)")
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first_tables, _purged_sessions)
+def _file_cursors(connection: sqlite3.Connection) -> None:
+    # What older rows do not tell never equals what a file is: such files are read once more.
+    for column in (
+        "device TEXT NOT NULL DEFAULT '0'",
+        "ctime_ns INTEGER NOT NULL DEFAULT 0",
+        "offset INTEGER NOT NULL DEFAULT 0",
+        "prefix_sha TEXT NOT NULL DEFAULT ''",
+    ):
+        connection.execute(f"ALTER TABLE files ADD COLUMN {column}")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _first_tables,
+    _purged_sessions,
+    _file_cursors,
+)
 """`MIGRATIONS[n]` takes a ledger from version n to n + 1."""
 
 VERSION = len(MIGRATIONS)

@@ -6,6 +6,8 @@ import json
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from skillopt_sleep.session import (
     Action,
     AgentText,
@@ -22,7 +24,7 @@ _MAY_BE_NONE = frozenset({"cwd", "project", "branch", "fork_of"})
 
 
 def session_to_json(session: Session) -> str:
-    """One line of ASCII JSON; values equal to their default are left out."""
+    """One line of JSON; values equal to their default are left out."""
     body: dict[str, Any] = {
         "id": session.id,
         "source": session.source,
@@ -31,8 +33,8 @@ def session_to_json(session: Session) -> str:
         "cwd": session.cwd,
         "project": session.project,
         "branch": session.branch,
-        "started_at": _time_to_text(session.started_at),
-        "ended_at": _time_to_text(session.ended_at),
+        "started_at": session.started_at,
+        "ended_at": session.ended_at,
         "driver": session.driver.value,
         "events": [_event_to_object(event) for event in session.events],
         "skills": session.skills,
@@ -40,13 +42,31 @@ def session_to_json(session: Session) -> str:
         "client_version": session.client_version,
         "notes": session.notes,
     }
-    # ASCII, because transcripts hold lone surrogates that no UTF-8 text column can.
-    return json.dumps(_without_defaults(body))
+    body = {
+        key: value
+        for key, value in body.items()
+        if value is not None and (key in _MAY_BE_NONE or value not in ("", (), []))
+    }
+    try:
+        return orjson.dumps(body).decode()
+    except TypeError:
+        # Lone surrogates, which no UTF-8 text column can hold, and numbers of more than 64 bits.
+        return json.dumps(body, default=datetime.isoformat)
 
 
 def session_from_json(text: str) -> Session:
     """The session that `session_to_json` wrote. Raises ValueError, KeyError or TypeError on anything else."""
-    body = json.loads(text)
+    try:
+        return _session(orjson.loads(text))
+    except (orjson.JSONDecodeError, _TooLongError):
+        return _session(json.loads(text))
+
+
+class _TooLongError(ValueError):
+    """A whole number came back as a fraction: it has more than 64 bits."""
+
+
+def _session(body: object) -> Session:
     if not isinstance(body, dict):
         raise TypeError("a stored session is not an object")
     return Session(
@@ -69,34 +89,35 @@ def session_from_json(text: str) -> Session:
 
 
 def _event_to_object(event: Event) -> dict[str, Any]:
-    match event:
-        case UserTurn():
-            content: dict[str, Any] = {"is": "user", "text": event.text, "via": event.via}
-        case AgentText():
-            content = {"is": "agent", "text": event.text}
-        case Action():
-            content = {
-                "is": "action",
-                "kind": event.kind,
-                "tool": event.tool,
-                "command": event.command,
-                "files": event.files,
-                "text": event.text,
-                "outcome": event.outcome.value,
-                "exit_code": event.exit_code,
-            }
-        case Interruption():
-            content = {"is": "interruption"}
-    content["at"] = _time_to_text(event.at)
-    return _without_defaults(content)
-
-
-def _without_defaults(content: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: value
-        for key, value in content.items()
-        if value is not None and (key in _MAY_BE_NONE or value not in ("", (), []))
-    }
+    # Written out, because this runs for every event of every transcript.
+    content: dict[str, Any]
+    if isinstance(event, AgentText):
+        content = {"is": "agent"}
+        if event.text:
+            content["text"] = event.text
+    elif isinstance(event, Action):
+        content = {"is": "action", "kind": event.kind}
+        if event.tool:
+            content["tool"] = event.tool
+        if event.command:
+            content["command"] = event.command
+        if event.files:
+            content["files"] = event.files
+        if event.text:
+            content["text"] = event.text
+        content["outcome"] = event.outcome.value
+        if event.exit_code is not None:
+            content["exit_code"] = event.exit_code
+    elif isinstance(event, UserTurn):
+        content = {"is": "user"}
+        if event.text:
+            content["text"] = event.text
+        content["via"] = event.via
+    else:
+        content = {"is": "interruption"}
+    if event.at is not None:
+        content["at"] = event.at
+    return content
 
 
 def _event_from_object(content: dict[str, Any]) -> Event:
@@ -107,6 +128,9 @@ def _event_from_object(content: dict[str, Any]) -> Event:
         case "agent":
             return AgentText(text=content.get("text", ""), at=at)
         case "action":
+            exit_code = content.get("exit_code")
+            if isinstance(exit_code, float):
+                raise _TooLongError(f"{exit_code} is no exit code")
             return Action(
                 kind=content["kind"],
                 tool=content.get("tool", ""),
@@ -114,17 +138,13 @@ def _event_from_object(content: dict[str, Any]) -> Event:
                 files=tuple(content.get("files", ())),
                 text=content.get("text", ""),
                 outcome=Outcome(content["outcome"]),
-                exit_code=content.get("exit_code"),
+                exit_code=exit_code,
                 at=at,
             )
         case "interruption":
             return Interruption(at=at)
         case other:
             raise ValueError(f"a stored session has an event of unknown kind {other!r}")
-
-
-def _time_to_text(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat()
 
 
 def _time_from_text(text: str | None) -> datetime | None:

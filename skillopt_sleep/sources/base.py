@@ -11,21 +11,26 @@ import json
 import os
 import re
 import stat
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import RawIOBase
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, BinaryIO, Protocol, TypeAlias
+
+import orjson
 
 from skillopt_sleep.session import Session
+from skillopt_sleep.sources import compressed
 
 Record: TypeAlias = dict[str, Any]
 Counts: TypeAlias = MutableMapping[str, int]
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """Longer lines are skipped and counted, so one giant line cannot take the memory of the machine."""
+
+_BUFFER_BYTES = 256 * 1024
 
 MAX_UNKNOWN_TYPES = 40
 _TYPE_NAME = re.compile(r"[A-Za-z0-9_./:-]{1,60}")
@@ -36,10 +41,11 @@ class Reading:
     """What one file gave.
 
     `skipped` counts what was not understood, by reason: `bad_json`, `not_an_object`, `wrong_type`,
-    `invalid_utf8`, `torn_line`, `line_too_long`, `unreadable`, `unknown_type:NAME`, and `no_user_turns` for
-    a file with content in which no words of a person were found. `event_ids` runs parallel to
-    `sessions[i].events`: the client's own id of the record each event came from ("" when it has none);
-    `record_ids` is the set of them. They tell a fork from its source.
+    `invalid_utf8`, `torn_line`, `line_too_long`, `too_deep`, `unreadable`, `unknown_type:NAME`, and
+    `no_user_turns` for a file with content in which no words of a person were found. `event_ids` runs
+    parallel to `sessions[i].events`: the client's own id of the record each event came from ("" when it has
+    none); `record_ids` is the set of them. They tell a fork from its source. `prefix_sha` is the SHA-256 of
+    the first `offset` bytes, the whole lines; "" when the source tells none.
     """
 
     sessions: tuple[Session, ...] = ()
@@ -47,6 +53,8 @@ class Reading:
     bytes_read: int = 0
     record_ids: frozenset[str] = frozenset()
     event_ids: tuple[tuple[str, ...], ...] = ()
+    offset: int = 0
+    prefix_sha: str = ""
 
 
 class Source(Protocol):
@@ -54,7 +62,7 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """The name users see: `claude`, `codex`, `copilot`, `vscode`."""
+        """The name users see: `claude`, `codex`, `copilot`."""
 
     def roots(self, env: Mapping[str, str], home: Path) -> tuple[Path, ...]:
         """The folders this client keeps transcripts in, existing or not."""
@@ -119,18 +127,29 @@ def as_int(value: object) -> int | None:
     return int(value) if isinstance(value, float) and value.is_integer() else None
 
 
+def json_text(value: Record, counts: Counts) -> str:
+    """The value as JSON; "" (and counted) when it is nested too deeply to be written."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        count(counts, "too_deep")
+        return ""
+
+
 def parse_time(value: object) -> datetime | None:
     """An ISO 8601 time as aware UTC (a naive one is taken as UTC), or None."""
     if not isinstance(value, str) or len(value) > 64:
         return None
     try:
         at = datetime.fromisoformat(value)
+        if at.tzinfo is UTC:
+            return at
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 def record_key(given: object, timestamp: object) -> str:
@@ -177,51 +196,117 @@ def find_files(root: Path, wanted: Callable[[str], bool], skipped: Counts | None
 
 
 class JsonLines:
-    """The objects of one JSONL file, streamed. After iterating, `sha` and `n_bytes` are those of the file.
+    """The objects of one JSONL file, streamed. After iterating, `sha` and `n_bytes` are those of what was
+    read, `prefix_sha` and `offset` those of its whole lines: a torn last line is not among them.
 
-    Lines end at `\\n` only: U+2028 inside a string is text. `is_noise` sees the raw line and may drop record
-    types that hold no words before they are parsed.
+    Lines end at `\\n` only: U+2028 inside a string is text.
     """
 
-    def __init__(self, path: Path, counts: Counts, is_noise: Callable[[bytes], bool] | None = None) -> None:
+    def __init__(self, path: Path, counts: Counts) -> None:
         self._path = path
         self._counts = counts
-        self._is_noise = is_noise
         self._digest = hashlib.sha256()
+        self._prefix_digest = self._digest
+        self._is_torn = False
         self.n_bytes = 0
+        self.offset = 0
 
     @property
     def sha(self) -> str:
         """SHA-256 of what was read, as hex."""
         return self._digest.hexdigest()
 
+    @property
+    def prefix_sha(self) -> str:
+        """SHA-256 of the first `offset` bytes, as hex."""
+        return self._prefix_digest.hexdigest()
+
     def __iter__(self) -> Iterator[Record]:
         try:
-            with self._path.open("rb") as stream:
+            with self._open() as stream:
                 if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                     count(self._counts, "not_a_file")
                     return
-                while line := stream.readline(MAX_LINE_BYTES):
-                    self._digest.update(line)
-                    self.n_bytes += len(line)
-                    if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
-                        self._drain(stream.readline)
-                    elif not (self._is_noise and self._is_noise(line)):
-                        record = self._parse(line)
-                        if record is not None:
-                            yield record
+                yield from self._records(stream)
         except OSError:
             count(self._counts, "unreadable")
 
-    def _drain(self, readline: Callable[[int], bytes]) -> None:
-        count(self._counts, "line_too_long")
-        while rest := readline(MAX_LINE_BYTES):
-            self._digest.update(rest)
-            self.n_bytes += len(rest)
-            if rest.endswith(b"\n"):
-                return
+    def reading(self, session: Session | None = None, ids: tuple[str, ...] = ()) -> Reading:
+        """What the file gave: the session made of it, if any, and all that was counted."""
+        return Reading(
+            sessions=() if session is None else (session,),
+            skipped=frozen_counts(self._counts),
+            bytes_read=self.n_bytes,
+            record_ids=frozenset(ids) - {""},
+            event_ids=() if session is None else (ids,),
+            offset=self.offset,
+            prefix_sha=self.prefix_sha,
+        )
 
-    def _parse(self, line: bytes) -> Record | None:
+    def _open(self) -> RawIOBase | BinaryIO:
+        if self._path.name.endswith(compressed.SUFFIX):
+            return compressed.open_transcript(self._path, self._counts)
+        return self._path.open("rb", buffering=0)
+
+    def _records(self, stream: RawIOBase | BinaryIO) -> Iterator[Record]:
+        """Lines are parsed where they lie in one buffer, which grows with the longest of them."""
+        buffer = bytearray(_BUFFER_BYTES)
+        held = 0  # bytes at the start of the buffer: of a line whose end has not come
+        is_too_long = False  # the rest of the line is not wanted
+        while n := stream.readinto(memoryview(buffer)[held:]):  # type: ignore[union-attr]
+            end = buffer.rfind(b"\n", held, held + n) + 1
+            with memoryview(buffer) as view:
+                self._digest_part(view[held : held + n], end - held)
+                start = 0
+                if is_too_long and end:
+                    start = buffer.find(b"\n", 0, end) + 1
+                    is_too_long = False
+                while start < end:
+                    stop = buffer.find(b"\n", start, end)
+                    try:
+                        value = orjson.loads(view[start:stop])
+                    except orjson.JSONDecodeError:
+                        value = self._parse(bytes(view[start:stop]))
+                        if value is None:
+                            start = stop + 1
+                            continue
+                    start = stop + 1
+                    if type(value) is dict:
+                        yield value
+                    else:
+                        count(self._counts, "not_an_object")
+                    value = None  # so that no more than one line is held
+            held = 0 if is_too_long else held + n - end
+            if held >= MAX_LINE_BYTES:
+                count(self._counts, "line_too_long")
+                is_too_long, held = True, 0
+            if end and held:
+                buffer[:held] = buffer[end : end + held]
+            if held * 2 > len(buffer):
+                buffer.extend(bytes(min(len(buffer), MAX_LINE_BYTES - len(buffer))))
+            elif len(buffer) > _BUFFER_BYTES and held * 2 <= _BUFFER_BYTES:
+                del buffer[_BUFFER_BYTES:]
+        if held:
+            self._is_torn = True
+            value = self._parse(bytes(buffer[:held]))
+            if type(value) is dict:
+                yield value
+            elif value is not None:
+                count(self._counts, "not_an_object")
+
+    def _digest_part(self, part: memoryview, end: int) -> None:
+        """Take a part of the file into the digests; its whole lines end at `end`."""
+        if end > 0:
+            self._digest.update(part[:end])
+            self._prefix_digest = self._digest.copy()
+            self.offset = self.n_bytes + end
+            part = part[end:]
+        self._digest.update(part)
+        self.n_bytes += max(end, 0) + len(part)
+
+    def _parse(self, line: bytes) -> object:
+        """A line the fast parser turned down, by the standard one: infinities and lone surrogates are read,
+        bad bytes replaced. None when nothing can be made of it, which is counted."""
         body = line.strip().removeprefix(b"\xef\xbb\xbf")
         if not body:
             return None
@@ -233,14 +318,13 @@ class JsonLines:
         try:
             value = json.loads(text)
         except (ValueError, RecursionError):
-            count(self._counts, "bad_json" if line.endswith(b"\n") else "torn_line")
+            count(self._counts, "torn_line" if self._is_torn else "bad_json")
             return None
-        if not isinstance(value, dict):
+        if value is None:
             count(self._counts, "not_an_object")
-            return None
         return value
 
 
-def frozen_counts(counts: Counter[str]) -> Mapping[str, int]:
+def frozen_counts(counts: Counts) -> Mapping[str, int]:
     """The counts as a read-only mapping, sorted by reason."""
     return MappingProxyType(dict(sorted(counts.items())))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from skillopt_sleep.scope import project_of
-from skillopt_sleep.session import Driver, Outcome, UserTurn
+from skillopt_sleep.session import Driver, Outcome
 from skillopt_sleep.sources import claude_tools
 from skillopt_sleep.sources.base import (
     Counts,
@@ -29,18 +29,12 @@ from skillopt_sleep.sources.base import (
     count,
     count_unknown,
     find_files,
-    frozen_counts,
     parse_time,
     record_key,
 )
-from skillopt_sleep.sources.draft import Draft, ProjectOf
+from skillopt_sleep.sources.draft import Draft, ProjectOf, Turn
 
-_NOISE_START = re.compile(
-    rb'\{"type":"(?:api-request[a-z-]*|file-history-snapshot|cost-state|tools-used|atis-latch)"'
-)
-_ATTACHMENT = re.compile(rb'"attachment":\{"type":"([a-z_]{1,60})"')
-_HEAD_BYTES = 700
-
+_MESSAGE_TYPES = ("user", "assistant")
 _SILENT_TYPES = frozenset(
     (
         "summary", "mode", "permission-mode", "file-history-snapshot", "custom-title", "agent-name",
@@ -95,7 +89,7 @@ class ClaudeCode:
     def read(self, path: Path) -> Reading:
         """One session a file."""
         counts: Counter[str] = Counter()
-        lines = JsonLines(path, counts, _is_noise)
+        lines = JsonLines(path, counts)
         is_subagent = path.stem.startswith("agent-") or path.parent.name == "subagents"
         transcript = _Transcript(counts, is_subagent)
         for record in lines:
@@ -104,7 +98,7 @@ class ClaudeCode:
         if lines.n_bytes and not draft.has_user_turns and not is_subagent:
             counts["no_user_turns"] += 1
         if not draft.events:
-            return Reading((), frozen_counts(counts), lines.n_bytes)
+            return lines.reading()
         session = draft.session(
             session_id=path.stem,
             source=self.name,
@@ -113,17 +107,7 @@ class ClaudeCode:
             driver=Driver.OWN if draft.is_own(self._own_dirs) else transcript.driver(),
             project_of=self._project_of,
         )
-        ids = tuple(draft.ids)
-        return Reading((session,), frozen_counts(counts), lines.n_bytes, frozenset(ids) - {""}, (ids,))
-
-
-def _is_noise(line: bytes) -> bool:
-    """Whether the raw line is a copy of a wire request, a snapshot or an attachment without a person's words.
-    The key cannot occur inside a JSON string, where its quotes would be escaped."""
-    if _NOISE_START.match(line):
-        return True
-    found = _ATTACHMENT.search(line, 0, _HEAD_BYTES)
-    return bool(found and found[1] != b"queued_command" and b'"message":' not in line[: found.start()])
+        return lines.reading(session, tuple(draft.ids))
 
 
 class _Transcript:
@@ -150,20 +134,23 @@ class _Transcript:
             if self._n_records == 1 and record.get("operation") == "enqueue":
                 self._first_enqueued = as_str(record.get("content"))
             return
-        attachment = as_dict(record.get("attachment")) if kind == "attachment" else {}
-        is_queued = attachment.get("type") == "queued_command"
-        if kind not in ("user", "assistant") and not is_queued:
-            if not isinstance(kind, str) or kind not in _SILENT_TYPES:
-                count_unknown(self._counts, kind)
-            return
+        is_queued = False
+        if kind not in _MESSAGE_TYPES:
+            attachment = as_dict(record.get("attachment")) if kind == "attachment" else {}
+            is_queued = attachment.get("type") == "queued_command"
+            if not is_queued:
+                if not isinstance(kind, str) or kind not in _SILENT_TYPES:
+                    count_unknown(self._counts, kind)
+                return
         if record.get("isSidechain") is True and not self._is_subagent:
             return
-        uuid = record_key(record.get("uuid"), record.get("timestamp"))
+        timestamp = record.get("timestamp")
+        uuid = record_key(record.get("uuid"), timestamp)
         if uuid and uuid in self._seen:
             return
         self._seen.add(uuid)
-        at = parse_time(record.get("timestamp"))
-        if at is None and record.get("timestamp") is not None:
+        at = parse_time(timestamp)
+        if at is None and timestamp is not None:
             count(self._counts, "wrong_type")
         self._envelope(record, at)
         if is_queued:
@@ -202,11 +189,15 @@ class _Transcript:
     def _envelope(self, record: Record, at: datetime | None) -> None:
         draft = self.draft
         draft.seen_at(at)
-        draft.cwd = draft.cwd or as_str(record.get("cwd"), self._counts) or None
-        draft.branch = draft.branch or as_str(record.get("gitBranch"), self._counts) or None
-        draft.version = as_str(record.get("version"), self._counts) or draft.version
-        entry = as_str(record.get("entrypoint"))
-        if entry:
+        if not draft.cwd:
+            draft.cwd = as_str(record.get("cwd"), self._counts) or None
+        if not draft.branch:
+            draft.branch = as_str(record.get("gitBranch"), self._counts) or None
+        version = record.get("version")
+        if version != draft.version:
+            draft.version = as_str(version, self._counts) or draft.version
+        entry = record.get("entrypoint")
+        if isinstance(entry, str) and entry:
             self._entries.add(entry)
 
     def _queued(self, attachment: Record, at: datetime | None, uuid: str) -> None:
@@ -224,10 +215,11 @@ class _Transcript:
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
         for item in as_list(blocks, self._counts):
             block = as_dict(item, self._counts)
-            if block.get("type") == "text":
+            kind = block.get("type")
+            if kind == "text":
                 self.draft.reply(as_str(block.get("text"), self._counts), at, uuid)
-            elif block.get("type") == "tool_use":
-                claude_tools.call(self.draft, block, at, uuid)
+            elif kind == "tool_use":
+                claude_tools.call(self.draft, block, at, uuid, self._counts)
         skill = as_str(record.get("attributionSkill"))
         if skill:
             self.draft.use_skill(skill)
@@ -236,11 +228,14 @@ class _Transcript:
         if isinstance(content, str):
             self._words(record, content, at, uuid)
             return
-        blocks = [as_dict(block, self._counts) for block in as_list(content, self._counts)]
-        for block in blocks:
-            if block.get("type") == "tool_result":
+        texts: list[str] = []
+        for item in as_list(content, self._counts):
+            block = as_dict(item, self._counts)
+            kind = block.get("type")
+            if kind == "tool_result":
                 self._result(record, block, at, uuid)
-        texts = [as_str(block.get("text"), self._counts) for block in blocks if block.get("type") == "text"]
+            elif kind == "text":
+                texts.append(as_str(block.get("text"), self._counts))
         if texts:
             self._words(record, "\n".join(texts), at, uuid)
 
@@ -290,41 +285,42 @@ class _Transcript:
         if self._unanswered is None:
             return
         parent, place = self._unanswered
-        if record.get("parentUuid") == parent and isinstance(self.draft.events[place], UserTurn):
+        if record.get("parentUuid") == parent and isinstance(self.draft.events[place], Turn):
             self.draft.drop([place])
             self._n_abandoned += 1
         self._unanswered = None
 
     def _result(self, record: Record, block: Record, at: datetime | None, uuid: str) -> None:
         call_id = as_str(block.get("tool_use_id"), self._counts)
+        action = self.draft.action(call_id)
         detail = record.get("toolUseResult")
         text = _joined_text(block.get("content"), self._counts)
-        failed = block.get("is_error") is True
-        rejected = failed and _is_rejected(record, text, detail)
-        found = _EXIT_CODE.match(text) if failed else None
-        code = int(found[1]) if found else claude_tools.silent_exit_code(self.draft.action(call_id), detail)
-        if rejected:
+        if block.get("is_error") is True:
+            self._failure(record, text, call_id, at, uuid)
+        elif text.startswith(_INTERRUPTED) or _is_interrupted(detail):
+            self.draft.settle(call_id, Outcome.INTERRUPTED)
+        elif action is not None:
+            self.draft.settle(call_id, Outcome.OK, claude_tools.silent_exit_code(action, detail))
+            self.draft.use_skill(claude_tools.skill_of(action))
+        if action is not None and action.tool == "AskUserQuestion" and isinstance(detail, dict):
+            self._answers(detail, at, uuid)
+
+    def _failure(self, record: Record, text: str, call_id: str, at: datetime | None, uuid: str) -> None:
+        """A call that came back as an error: rejected by the person, interrupted, or failed."""
+        detail = record.get("toolUseResult")
+        if _is_rejected(record, text, detail):
             self.draft.settle(call_id, Outcome.REJECTED)
             words = as_str(record.get("userFeedback")) or text.partition(_SAID)[2]
             if not self._is_subagent and self.draft.say(strip_injected(words), "rejection", at, uuid):
                 self._n_typed += 1
-        elif text.startswith(_INTERRUPTED) or (
-            isinstance(detail, dict) and detail.get("interrupted") is True
-        ):
+        elif text.startswith(_INTERRUPTED) or _is_interrupted(detail):
             self.draft.settle(call_id, Outcome.INTERRUPTED)
         else:
-            self.draft.settle(
-                call_id, Outcome.FAILED if failed else Outcome.OK, None if failed and not found else code
-            )
-            if not failed:
-                self.draft.use_skill(claude_tools.skill_of(self.draft.action(call_id)))
-        self._answers(call_id, detail, at, uuid)
+            found = _EXIT_CODE.match(text)
+            self.draft.settle(call_id, Outcome.FAILED, int(found[1]) if found else None)
 
-    def _answers(self, call_id: str, detail: object, at: datetime | None, uuid: str) -> None:
-        """What the person answered to the agent's question. Only the question tool's own result counts."""
-        action = self.draft.action(call_id)
-        if action is None or action.tool != "AskUserQuestion" or not isinstance(detail, dict):
-            return
+    def _answers(self, detail: Record, at: datetime | None, uuid: str) -> None:
+        """What the person answered to the agent's question."""
         answers = as_dict(detail.get("answers"), self._counts)
         notes = as_dict(detail.get("annotations"), self._counts)
         for question, answer in answers.items():
@@ -352,6 +348,10 @@ def _is_rejected(record: Record, text: str, detail: object) -> bool:
     if as_dict(record.get("permissionDecision")).get("decision") == "accept":
         return False
     return text.startswith(_DENIED) and isinstance(detail, str)
+
+
+def _is_interrupted(detail: object) -> bool:
+    return isinstance(detail, dict) and detail.get("interrupted") is True
 
 
 def _joined_text(value: object, counts: Counts) -> str:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 
-from skillopt_sleep.session import Action
-from skillopt_sleep.sources.base import Record, as_dict, as_list, as_str
-from skillopt_sleep.sources.draft import Draft
+from skillopt_sleep.sources.base import Counts, Record, as_dict, as_list, as_str, json_text
+from skillopt_sleep.sources.draft import Call, Draft
 
 _COMMAND_TOOLS = frozenset({"Bash", "PowerShell"})
 _EDIT_TOOLS = frozenset({"Edit", "Write", "MultiEdit", "NotebookEdit"})
 _READ_TOOLS = frozenset({"Read", "Glob", "Grep", "LS", "NotebookRead", "LSP"})
 
 
-def call(draft: Draft, block: Record, at: datetime | None, record_id: str) -> None:
+def call(draft: Draft, block: Record, at: datetime | None, record_id: str, counts: Counts) -> None:
     """Add the action of one `tool_use` block."""
     tool = as_str(block.get("name"))
     call_id = as_str(block.get("id"))
@@ -32,11 +30,11 @@ def call(draft: Draft, block: Record, at: datetime | None, record_id: str) -> No
         draft.act(call_id, "read", tool, files=[path], text=text, at=at, record_id=record_id)
     elif tool:
         skill = (as_str(given.get("skill")) or as_str(given.get("command"))) if tool == "Skill" else ""
-        text = skill or (json.dumps(given, ensure_ascii=False) if given else "")
+        text = skill or (json_text(given, counts) if given else "")
         draft.act(call_id, "other", tool, text=text, at=at, record_id=record_id)
 
 
-def silent_exit_code(action: Action | None, detail: object) -> int | None:
+def silent_exit_code(action: Call | None, detail: object) -> int | None:
     """0 for a shell command that came back whole: the client only writes other codes. None when it went to
     the background or the client read another code as a success."""
     if action is None or action.kind != "command" or not isinstance(detail, dict):
@@ -47,7 +45,7 @@ def silent_exit_code(action: Action | None, detail: object) -> int | None:
     return None if unclear else 0
 
 
-def skill_of(action: Action | None) -> str:
+def skill_of(action: Call | None) -> str:
     """The skill a `Skill` call asked for, "" for any other call."""
     return action.text if action is not None and action.tool == "Skill" else ""
 

@@ -26,10 +26,8 @@ from skillopt_sleep.sources.base import (
     as_dict,
     as_list,
     as_str,
-    count,
     count_unknown,
     find_files,
-    frozen_counts,
     parse_time,
 )
 from skillopt_sleep.sources.draft import Draft, ProjectOf, Via
@@ -88,17 +86,17 @@ class Codex:
         return (folder / "sessions", folder / "archived_sessions")
 
     def files(self, root: Path, skipped: Counts | None = None) -> Iterator[Path]:
-        """Rollouts; compressed ones cannot be read and are counted."""
-        for path in find_files(root, lambda name: name.startswith("rollout-"), skipped):
-            if path.name.endswith(".jsonl"):
-                yield path
-            elif path.name.endswith(".jsonl.zst"):
-                count(skipped, "compressed")
+        """Rollouts, compressed ones too."""
+        return find_files(
+            root,
+            lambda name: name.startswith("rollout-") and name.endswith((".jsonl", ".jsonl.zst")),
+            skipped,
+        )
 
     def read(self, path: Path) -> Reading:
         """One thread a file; a resumed thread goes on in its file."""
         counts: Counter[str] = Counter()
-        lines = JsonLines(path, counts, _is_noise)
+        lines = JsonLines(path, counts)
         transcript = _Transcript(counts)
         for record in lines:
             transcript.take(record)
@@ -107,10 +105,11 @@ class Codex:
         if lines.n_bytes and not draft.has_user_turns and driver is not Driver.SUBAGENT:
             counts["no_user_turns"] += 1
         if not draft.events:
-            return Reading((), frozen_counts(counts), lines.n_bytes)
-        found = _FILE_ID.search(path.stem)
+            return lines.reading()
+        name = path.name.removesuffix(".zst").removesuffix(".jsonl")
+        found = _FILE_ID.search(name)
         session = draft.session(
-            session_id=transcript.thread_id or (found[1] if found else path.stem),
+            session_id=transcript.thread_id or (found[1] if found else name),
             source=self.name,
             path=path,
             content_sha=lines.sha,
@@ -118,25 +117,7 @@ class Codex:
             project_of=self._project_of,
             fork_of=transcript.forked_from or None,
         )
-        ids = tuple(draft.ids)
-        return Reading((session,), frozen_counts(counts), lines.n_bytes, frozenset(ids) - {""}, (ids,))
-
-
-_NOISE = re.compile(
-    rb'"type":"(?:'
-    rb"world_state|token_usage_record|compacted"
-    rb'|event_msg","payload":\{"type":"(?:token_count|thread_settings_applied|agent_reasoning|exec_command_\w+)'
-    rb'|response_item","payload":\{"type":"(?:reasoning|ghost_snapshot|additional_tools)'
-    rb'|response_item","payload":\{"type":"message",(?:"(?:status|id)":"[^"\\]{0,80}",){0,2}"role":"(?:assistant|developer)'
-    rb')"'
-)
-
-
-def _is_noise(line: bytes) -> bool:
-    """Whether the raw line is a snapshot, encrypted reasoning, or the model's view of what is not a person's.
-    The type stands before the payload, and no key can occur inside a string, where quotes are escaped."""
-    found = _NOISE.search(line, 0, 400)
-    return bool(found and b'"payload":' not in line[: found.start()])
+        return lines.reading(session, tuple(draft.ids))
 
 
 class _Transcript:

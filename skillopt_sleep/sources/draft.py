@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
@@ -27,12 +28,73 @@ MAX_TEXT_CHARS = 2_000
 MAX_NAME_CHARS = 200
 MAX_FILES = 100
 
+_MARGIN_CHARS = 8_192
+"""Longer than any one secret but a private key: how much of a huge text is looked at behind what is kept."""
+
+_MAX_WAITING_CHARS = 2 * 1024 * 1024
+
 
 def clean(text: str, limit: int) -> str:
     """The text without control characters and secrets, then cut to `limit` characters: cutting first could
     leave half a secret that no longer looks like one."""
+    if len(text) > limit + 2 * _MARGIN_CHARS:
+        start = _start_of(text, limit)
+        if start is not None:
+            return start
     text = redact(strip_controls(text)).strip()
     return text if len(text) <= limit else text[:limit].rstrip() + "…"
+
+
+def _start_of(text: str, limit: int) -> str | None:
+    """`clean` of a huge text from its beginning alone, None when the whole is needed: where a private key
+    begins, where nothing separates what is looked at from the rest, where too little is left of it."""
+    window = text[: limit + _MARGIN_CHARS]
+    if "PRIVATE KEY" in window or len(window[limit:].split(None, 1)) < 2:
+        return None
+    start = redact(strip_controls(window)).strip()
+    return start[:limit].rstrip() + "…" if len(start) > limit + _MARGIN_CHARS // 2 else None
+
+
+@lru_cache(maxsize=4096)
+def _clean_name(name: str) -> str:
+    return clean(name, MAX_NAME_CHARS)
+
+
+@lru_cache(maxsize=4096)
+def _clean_path(folder: str, name: str) -> str:
+    whole = os.path.normpath(os.path.join(folder, name)) if "\0" not in name else name  # noqa: PTH118
+    return clean(whole, 1000)
+
+
+@dataclass(slots=True)
+class Turn:
+    """A `UserTurn` to be."""
+
+    text: str
+    at: datetime | None
+    via: Via
+
+
+@dataclass(slots=True)
+class Reply:
+    """An `AgentText` to be."""
+
+    text: str
+    at: datetime | None
+
+
+@dataclass(slots=True)
+class Call:
+    """An `Action` to be."""
+
+    kind: Kind
+    tool: str
+    command: str
+    files: tuple[str, ...]
+    text: str
+    at: datetime | None
+    outcome: Outcome = Outcome.UNKNOWN
+    exit_code: int | None = None
 
 
 @dataclass(slots=True)
@@ -43,7 +105,7 @@ class Draft:
     git_root: str | None = None
     branch: str | None = None
     version: str = ""
-    events: list[Event] = field(default_factory=list)
+    events: list[Turn | Reply | Call | Interruption] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _skills: dict[str, None] = field(default_factory=dict)
@@ -54,21 +116,23 @@ class Draft:
     def seen_at(self, at: datetime | None) -> None:
         """A record of this session carries this time."""
         if at is not None:
-            self._first_at = at if self._first_at is None else min(at, self._first_at)
-            self._last_at = at if self._last_at is None else max(at, self._last_at)
+            if self._first_at is None or at < self._first_at:
+                self._first_at = at
+            if self._last_at is None or at > self._last_at:
+                self._last_at = at
 
     def say(self, text: str, via: Via, at: datetime | None, record_id: str = "") -> bool:
         """The person said this. False when nothing is left of it."""
         text = clean(text, MAX_TURN_CHARS)
         if text:
-            self._add(UserTurn(text, at, via), record_id)
+            self._add(Turn(text, at, via), record_id)
         return bool(text)
 
     def reply(self, text: str, at: datetime | None, record_id: str = "") -> None:
         """The agent said this."""
         text = clean(text, MAX_REPLY_CHARS)
         if text:
-            self._add(AgentText(text, at), record_id)
+            self._add(Reply(text, at), record_id)
 
     def interrupt(self, at: datetime | None, record_id: str = "") -> None:
         """The person stopped the agent; several records of one stop are one event."""
@@ -88,18 +152,18 @@ class Draft:
         record_id: str = "",
     ) -> None:
         """The agent called a tool. The same call id is the same call, however often it is written."""
-        if call_id and call_id in self._calls:
-            return
         if call_id:
+            if call_id in self._calls:
+                return
             self._calls[call_id] = len(self.events)
         self._add(
-            Action(
-                kind=kind,
-                tool=clean(tool, MAX_NAME_CHARS),
-                command=clean(command, MAX_COMMAND_CHARS),
-                files=self.paths(files),
-                text=clean(text, MAX_TEXT_CHARS),
-                at=at,
+            Call(
+                kind,
+                _clean_name(tool) if len(tool) <= MAX_NAME_CHARS else clean(tool, MAX_NAME_CHARS),
+                clean(command, MAX_COMMAND_CHARS) if command else "",
+                self.paths(files) if files else (),
+                clean(text, MAX_TEXT_CHARS) if text else "",
+                at,
             ),
             record_id,
         )
@@ -109,42 +173,56 @@ class Draft:
         found: dict[str, None] = {}
         for name in files:
             if name and len(found) < MAX_FILES:
-                whole = os.path.normpath(os.path.join(self.cwd or "", name)) if "\0" not in name else name  # noqa: PTH118
-                found[clean(whole, 1000)] = None
+                found[_clean_path(self.cwd or "", name)] = None
         return tuple(path for path in found if path)
 
     def has_call(self, call_id: str) -> bool:
         """Whether this call was written."""
         return call_id in self._calls
 
-    def action(self, call_id: str) -> Action | None:
+    def action(self, call_id: str) -> Call | None:
         """The call of this id."""
-        event = self.events[self._calls[call_id]] if call_id in self._calls else None
-        return event if isinstance(event, Action) else None
+        place = self._calls.get(call_id)
+        if place is None:
+            return None
+        event = self.events[place]
+        return event if isinstance(event, Call) else None
 
     def last_open_call(self) -> str | None:
         """The latest call whose outcome is not known, among the last few."""
         for call_id, place in islice(reversed(self._calls.items()), 50):
             event = self.events[place]
-            if isinstance(event, Action) and event.outcome is Outcome.UNKNOWN:
+            if isinstance(event, Call) and event.outcome is Outcome.UNKNOWN:
                 return call_id
         return None
 
-    def amend(self, call_id: str, **changes: object) -> None:
-        """Replace fields of the call (`kind`, `command`, `files`, `text`, already clean)."""
+    def amend(
+        self,
+        call_id: str,
+        *,
+        kind: Kind | None = None,
+        tool: str | None = None,
+        command: str | None = None,
+        files: tuple[str, ...] | None = None,
+        text: str | None = None,
+    ) -> None:
+        """Replace fields of the call, with values that are already clean."""
         action = self.action(call_id)
         if action is not None:
-            self.events[self._calls[call_id]] = replace(action, **changes)  # type: ignore[arg-type]
+            action.kind = action.kind if kind is None else kind
+            action.tool = action.tool if tool is None else tool
+            action.command = action.command if command is None else command
+            action.files = action.files if files is None else files
+            action.text = action.text if text is None else text
 
     def settle(self, call_id: str, outcome: Outcome, exit_code: int | None = None) -> None:
         """How the call ended. The first known outcome stays; an exit code is added when it was missing."""
         action = self.action(call_id)
         if action is not None:
-            self.events[self._calls[call_id]] = replace(
-                action,
-                outcome=outcome if action.outcome is Outcome.UNKNOWN else action.outcome,
-                exit_code=exit_code if action.exit_code is None else action.exit_code,
-            )
+            if action.outcome is Outcome.UNKNOWN:
+                action.outcome = outcome
+            if action.exit_code is None:
+                action.exit_code = exit_code
 
     def use_skill(self, name: str) -> None:
         """A skill was used."""
@@ -171,7 +249,7 @@ class Draft:
     @property
     def has_user_turns(self) -> bool:
         """Whether the person spoke."""
-        return any(isinstance(event, UserTurn) for event in self.events)
+        return any(isinstance(event, Turn) for event in self.events)
 
     def is_own(self, own_dirs: Iterable[Path]) -> bool:
         """Whether the session ran in a folder of ours."""
@@ -206,13 +284,30 @@ class Draft:
             started_at=self._first_at,
             ended_at=self._last_at,
             driver=driver,
-            events=tuple(self.events),
+            events=tuple(map(_finished, self.events)),
             skills=tuple(self._skills),
             fork_of=clean(fork_of, MAX_NAME_CHARS) if fork_of else None,
             client_version=clean(self.version, 40),
             notes=tuple(self.notes),
         )
 
-    def _add(self, event: Event, record_id: str) -> None:
+    def _add(self, event: Turn | Reply | Call | Interruption, record_id: str) -> None:
         self.events.append(event)
         self.ids.append(record_id)
+
+
+def _finished(event: Turn | Reply | Call | Interruption) -> Event:
+    if isinstance(event, Reply):
+        return AgentText(event.text, event.at)
+    if isinstance(event, Call):
+        return Action(
+            event.kind,
+            event.tool,
+            event.command,
+            event.files,
+            event.text,
+            event.outcome,
+            event.exit_code,
+            event.at,
+        )
+    return UserTurn(event.text, event.at, event.via) if isinstance(event, Turn) else event

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,11 @@ import pytest
 from skillopt_sleep.session import Action, Driver, Interruption, Outcome, Session, UserTurn
 from skillopt_sleep.sources.codex import Codex
 from skillopt_sleep.sources.codex_tools import shell_text
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 Record = dict[str, Any]
 THREAD = "01a1fbb2-a5e1-76d1-b848-b3ac8f68eb14"
@@ -293,8 +300,23 @@ def test_roots_and_files(tmp_path: Path) -> None:
     for name in ("rollout-b.jsonl", "rollout-a.jsonl", "rollout-c.jsonl.zst", "notes.jsonl"):
         (day / name).touch()
     skipped: dict[str, int] = {}
-    assert [path.name for path in source.files(tmp_path, skipped)] == ["rollout-a.jsonl", "rollout-b.jsonl"]
-    assert skipped == {"compressed": 1}
+    assert [path.name for path in source.files(tmp_path, skipped)] == [
+        "rollout-a.jsonl",
+        "rollout-b.jsonl",
+        "rollout-c.jsonl.zst",
+    ]
+    assert skipped == {}
+
+
+def test_a_compressed_rollout_says_what_the_plain_one_says(transcripts: Path, tmp_path: Path) -> None:
+    for plain in sorted((transcripts / "codex").rglob("rollout-*.jsonl")):
+        packed = tmp_path / f"{plain.name}.zst"
+        packed.write_bytes(zstd.compress(plain.read_bytes()))
+        given, expected = Codex().read(packed), Codex().read(plain)
+        assert given.skipped == expected.skipped
+        assert [replace(session, path="") for session in given.sessions] == [
+            replace(session, path="") for session in expected.sessions
+        ]
 
 
 def test_unknown_records_are_counted(tmp_path: Path) -> None:
