@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -79,6 +80,8 @@ def read_config(path: Path) -> Mapping[Key, Any]:
     Raises ConfigError for a file that is not YAML, not a mapping, or holds an unknown or repeated key.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError("it is not a file")  # (a pipe would be waited for without end)
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return {}
@@ -146,20 +149,29 @@ def since_time(since: str, now: datetime) -> datetime | None:
         pass
     try:
         moment = datetime.fromisoformat(since)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError(f"{since!r} is neither an age nor a date") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _projects(value: Any) -> tuple[str, ...]:
     folders = value.split(os.pathsep) if isinstance(value, str) else value
     if not isinstance(folders, list) or not all(isinstance(folder, str) for folder in folders):
         raise ValueError(f"a list of folders is needed, not {value!r}")
-    paths = [Path(folder).expanduser() for folder in folders if folder]
+    paths = [_written_out(folder) for folder in folders if folder]
     for path in paths:
         if not path.is_absolute():
             raise ValueError(f"{str(path)!r} is relative: it would name another folder in every place")
     return tuple(dict.fromkeys(str(path) for path in paths))
+
+
+def _written_out(folder: str) -> Path:
+    if "\0" in folder:
+        raise ValueError(f"{folder!r} is no name of a folder")
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{folder!r}: {error}") from error
 
 
 def _sources(value: Any, source_names: Sequence[str]) -> tuple[str, ...]:

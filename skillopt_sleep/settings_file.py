@@ -25,7 +25,7 @@ def top_level(text: str, path: Path) -> Mapping[str, Any]:
             raise _unusable(path, f"the key {name!r} is there twice")
     try:
         values = yaml.load(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, AttributeError, TypeError) as error:
         raise _unusable(path, str(error)) from error
     return {str(key): value for key, value in values.items()}
 
@@ -48,14 +48,22 @@ def with_value(text: str, key: str, value: str | Sequence[str], path: Path) -> s
 
 
 def _line(key: str, value: Any) -> str:
-    # JSON on one line is YAML, and needs no care about what a bare word means.
-    return f"{key}: {json.dumps(value, ensure_ascii=False, default=str)}\n"
+    # JSON on one line is YAML, and needs no care about what a bare word means. What YAML takes for a line
+    # break, or does not take at all, is escaped in the way YAML knows.
+    text = "".join(map(_yaml_escaped, json.dumps(value, ensure_ascii=False, default=str)))
+    return f"{key}: {text}\n"
+
+
+def _yaml_escaped(char: str) -> str:
+    if char.isprintable():
+        return char
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
 
 
 def _root(text: str, path: Path) -> yaml.MappingNode | None:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise _unusable(path, str(error)) from error
     if root is None:
         return None

@@ -1,9 +1,15 @@
-"""What the commands print: text or one JSON object, errors as what, why and next, and the exit codes."""
+"""What the commands print: text or one JSON object, errors as what, why and next, and the exit codes.
+
+Nothing is printed but through `say`, `say_text` and `print_json`: no terminal ever gets to obey a name, a
+path or a quoted word.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -18,13 +24,34 @@ EXIT_OK = 0
 EXIT_UNEXPECTED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+EXIT_NOBODY_READS = 141
+"""As a program that the signal of a closed pipe ended: what was to be said went nowhere."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 
 
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef]"
+)
+"""Letters and marks that show nothing, though Unicode counts them as printable."""
+
+
+def say(*lines: str, err: bool = False) -> None:
+    """Print each text as one line, whatever it holds."""
+    for line in lines:
+        _write(printable(line) + "\n", err=err)
+
+
+def say_text(text: str) -> None:
+    """Print a text of several lines that is itself the answer, a diff or a help; its tabs stay."""
+    for line in text.removesuffix("\n").split("\n") if text else ():
+        _write("\t".join(map(printable, line.split("\t"))) + "\n", err=False)
+
+
 def print_json(schema: str, payload: Mapping[str, object], *, ok: bool = True) -> None:
     """Prints one object: `schema` (name and version), `ok`, then `payload`."""
-    click.echo(json.dumps({"schema": schema, "ok": ok, **payload}))
+    # Everything but printable ASCII is escaped.
+    _write(json.dumps({"schema": schema, "ok": ok, **payload}) + "\n", err=False)
 
 
 def print_error(
@@ -35,30 +62,73 @@ def print_error(
         told = {"what": error.what, "why": error.why, "next": error.next}
         print_json(schema, {**(payload or {}), "error": told}, ok=False)
         return
-    click.echo(f"error: {printable(error.what)}", err=True)
+    say(f"error: {error.what}", err=True)
     for label, text in (("why", error.why), ("next", error.next)):
         if text:
-            click.echo(f"  {label}: {printable(text)}", err=True)
+            say(f"  {label}: {text}", err=True)
 
 
 def printable(text: str) -> str:
-    """`text` on one line, with control, direction and unencodable characters written out as escapes."""
+    """`text` on one line, with control, direction and invisible characters written out as escapes."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
+        char
+        if char.isprintable() and not _INVISIBLE.match(char)
+        else char.encode("unicode_escape").decode("ascii")
+        for char in text
     )
+
+
+def is_terminal() -> bool:
+    """Whether a person can be asked: both ends are a terminal."""
+    # Either is None when it was closed before the program began.
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+
+
+def _write(text: str, *, err: bool) -> None:
+    stream = sys.stderr if err else sys.stdout
+    if stream is not None:
+        # Told at once, so that what goes to the two streams is read in the order it was said.
+        stream.write(text)
+        stream.flush()
+
+
+def _escape_what_cannot_be_encoded() -> None:
+    # A terminal that knows only ASCII is no reason to fail, and one that takes raw bytes none to give them.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def run_command(group: click.Command, prog_name: str, args: Sequence[str] | None = None) -> int:
     """Runs a command line and returns its exit code; every failure is printed, none escapes.
 
-    Codes are those of `skillopt.errors`; 2 for usage, 130 when interrupted.
+    Codes are those of `skillopt.errors`; 2 for usage, 130 when interrupted, 141 when nobody reads the output.
     """
     words = list(sys.argv[1:] if args is None else args)
+    _escape_what_cannot_be_encoded()
+    try:
+        code = _outcome(group, prog_name, words)
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except BrokenPipeError:
+        # The reader went away; without this the interpreter complains when it flushes at exit.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                os.dup2(nowhere, stream.fileno())
+        return EXIT_NOBODY_READS
+    return code
+
+
+def _outcome(group: click.Command, prog_name: str, words: list[str]) -> int:
     as_json = "--json" in words[: words.index("--")] if "--" in words else "--json" in words
     schema = f"{prog_name}/error/1"
+    streams = sys.stdout, sys.stderr
     try:
         code = group.main(words, prog_name=prog_name, standalone_mode=False)
-        sys.stdout.flush()
     except (click.Abort, KeyboardInterrupt):
         print_error(schema, SkillOptError("interrupted"), as_json=as_json)
         return EXIT_INTERRUPTED
@@ -69,11 +139,15 @@ def run_command(group: click.Command, prog_name: str, args: Sequence[str] | None
         print_error(schema, _usage(error, prog_name), as_json=as_json)
         return EXIT_USAGE
     except BrokenPipeError:
-        # The reader went away; without this the interpreter complains when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OK
+        raise
+    except SystemExit:
+        # Click ends the process itself when a pipe is closed, after it has put something before the streams.
+        if sys.stdout is streams[0]:
+            raise
+        sys.stdout, sys.stderr = streams
+        raise BrokenPipeError from None
     except Exception as error:  # noqa: BLE001  (the outermost boundary: anything left is a defect, shown in full)
-        traceback.print_exc(file=sys.stderr)
+        say(*traceback.format_exc().rstrip("\n").split("\n"), err=True)
         why = f"{type(error).__name__}: {error}"
         unexpected = SkillOptError(
             "something unexpected happened", why=why, next="report it with the text above"

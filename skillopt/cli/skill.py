@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import click
 
-from skillopt.cli.output import EXIT_OK, EXIT_USAGE, json_option, print_error, print_json
+from skillopt.cli.output import EXIT_OK, EXIT_USAGE, json_option, print_error, print_json, say, say_text
 from skillopt.core.edit import Edit, EditOp, apply_edits
 from skillopt.core.skill import REGION_NAMES, Skill
 from skillopt.core.skill_format import check_skill
@@ -42,7 +42,7 @@ def check(file: Path, as_json: bool) -> int:
         if as_json:
             print_json("skillopt/skill-check/1", payload)
         else:
-            click.echo(f"{file}: good")
+            say(f"{file}: good")
         return EXIT_OK
     failed = SkillFormatError(
         f"{file} does not meet the Agent Skills format",
@@ -86,12 +86,12 @@ def apply(patch: Path, file: Path, within: str | None, write: bool, as_json: boo
         )
         return
     for n, report in enumerate(candidate.reports, 1):
-        click.echo(f"edit {n} ({report.edit.op}): {report.outcome.replace('_', ' ')}")
-    click.echo(diff, nl=False)
+        say(f"edit {n} ({report.edit.op}): {report.outcome.replace('_', ' ')}")
+    say_text(diff)
     if after == before:
-        click.echo(f"{file}: unchanged")
+        say(f"{file}: unchanged")
     else:
-        click.echo(f"{file}: written" if write else "nothing written; add --write to change the file")
+        say(f"{file}: written" if write else "nothing written; add --write to change the file")
 
 
 def _read(file: Path) -> bytes:

@@ -8,12 +8,21 @@ from typing import Any
 
 import click
 
-from skillopt.cli.output import print_json, printable
-from skillopt_sleep.cli.options import Caller, Common, Scope, common, common_options, scope, scope_options
-from skillopt_sleep.cli.progress import harvest_progress
+from skillopt.cli.output import print_json, say
+from skillopt_sleep.cli.left_out import detail_lines, left_out_lines, silent_files
+from skillopt_sleep.cli.options import (
+    Caller,
+    Common,
+    Scope,
+    common,
+    common_options,
+    progress_options,
+    scope,
+    scope_options,
+)
+from skillopt_sleep.cli.progress import harvest_progress, timed
 from skillopt_sleep.cli.text import counted, size, table
 from skillopt_sleep.harvest import (
-    NO_USER_TURNS,
     HarvestReport,
     SourceReport,
     source_reports,
@@ -23,6 +32,7 @@ from skillopt_sleep.harvest import (
 )
 from skillopt_sleep.home import StateHome
 from skillopt_sleep.ledger import Ledger
+from skillopt_sleep.ledger_look import FileLeftOut, files_left_out
 from skillopt_sleep.ledger_rows import ProjectCount, SessionSummary
 from skillopt_sleep.session import Driver
 from skillopt_sleep.sources.registry import SOURCES
@@ -30,12 +40,17 @@ from skillopt_sleep.sources.registry import SOURCES
 SCHEMA = "skillopt-sleep/harvest/1"
 
 _SHOWN_PROJECTS = 8
+_ELSEWHERE = (
+    "Work with one of these clients first, or name its folder with CLAUDE_CONFIG_DIR, CODEX_HOME "
+    "or COPILOT_HOME."
+)
 
 
 @click.command()
 @click.option("--sessions", "with_sessions", is_flag=True, help="List every session too.")
 @scope_options
 @common_options
+@progress_options
 def harvest(with_sessions: bool, **options: Any) -> None:
     """Read transcripts that are new or changed, and report all that is known in scope.
 
@@ -50,11 +65,12 @@ def harvest(with_sessions: bool, **options: Any) -> None:
         in_scope = ledger.summaries(chosen.folders, chosen.sources, since=chosen.since)
         has_human = any(session.driver is Driver.HUMAN for session in in_scope)
         elsewhere = () if has_human else tuple(one for one in ledger.projects() if one.human)
+        files = left_out(ledger, given, chosen)
     reports = source_reports(report, in_scope)
     if given.as_json:
         payload: dict[str, object] = {
             "project": chosen.project,
-            "sources": sources_json(reports),
+            "sources": sources_json(reports, files),
             "elsewhere": [
                 {"project": one.project, "sessions": one.sessions, "human": one.human} for one in elsewhere
             ],
@@ -63,17 +79,25 @@ def harvest(with_sessions: bool, **options: Any) -> None:
             payload["sessions"] = [_session_json(session) for session in in_scope]
         print_json(SCHEMA, payload)
         return
-    click.echo(sources_text(reports, chosen))
+    say(*sources_lines(reports, chosen, files), "")
     if with_sessions and in_scope:
-        click.echo("\n" + _sessions_text(in_scope))
-    click.echo("\n" + _next(reports, elsewhere, chosen))
+        say(*_sessions_table(in_scope), "")
+    say(*_next(reports, elsewhere, chosen))
 
 
 def read_sources(ledger: Ledger, caller: Caller, given: Common, chosen: Scope) -> HarvestReport:
     """Harvest the sources in scope, with progress on stderr."""
     sources = [SOURCES[name](own_dirs(given.home)) for name in chosen.sources]
-    with harvest_progress(quiet=given.quiet) as listener:
+    with timed("reading", given), harvest_progress(quiet=given.quiet) as listener:
         return harvest_sources(ledger, sources, env=caller.env, home=caller.user_home, listener=listener)
+
+
+def left_out(ledger: Ledger, given: Common, chosen: Scope) -> tuple[FileLeftOut, ...]:
+    """The files in which something was left out; with `--verbose` each is named on stderr."""
+    files = files_left_out(ledger.file, chosen.sources)
+    if given.verbose:
+        say(*detail_lines(files), err=True)
+    return files
 
 
 def own_dirs(home: StateHome) -> tuple[Path, ...]:
@@ -81,7 +105,7 @@ def own_dirs(home: StateHome) -> tuple[Path, ...]:
     return (home.path,)
 
 
-def sources_json(reports: Sequence[SourceReport]) -> list[dict[str, object]]:
+def sources_json(reports: Sequence[SourceReport], files: Sequence[FileLeftOut]) -> list[dict[str, object]]:
     """`sources[]` of every `--json` object that has it."""
     return [
         {
@@ -99,25 +123,26 @@ def sources_json(reports: Sequence[SourceReport]) -> list[dict[str, object]]:
             },
             "new": report.harvest.new,
             "skipped": {entry.reason: entry.n for entry in report.harvest.skipped},
+            "silent_files": silent_files(files, report.harvest.name),
             "bytes_read": report.harvest.bytes_read,
         }
         for report in reports
     ]
 
 
-def sources_text(reports: Sequence[SourceReport], chosen: Scope) -> str:
+def sources_lines(reports: Sequence[SourceReport], chosen: Scope, files: Sequence[FileLeftOut]) -> list[str]:
     """What was read and what is known of it, as sentences and a table."""
     n_bytes = sum(report.harvest.bytes_read for report in reports)
-    files = sum(report.harvest.files for report in reports)
+    n_files = sum(report.harvest.files for report in reports)
     new = sum(report.harvest.new for report in reports)
-    looked_at, found = counted(files, "transcript file"), counted(new, "new session")
+    looked_at, found = counted(n_files, "transcript file"), counted(new, "new session")
     lines = [f"Looked at {looked_at}, read {size(n_bytes)}, found {found}."]
     present = [report for report in reports if report.harvest.files or report.sessions]
     if present:
         lines += [
-            f"Sessions of {printable(chosen.title)}:",
+            f"Sessions of {chosen.title}:",
             "",
-            table(
+            *table(
                 ("source", "files", "sessions", "yours", "headless", "subagents", "forks", "own runs"),
                 [
                     (
@@ -134,22 +159,7 @@ def sources_text(reports: Sequence[SourceReport], chosen: Scope) -> str:
                 ],
             ),
         ]
-    return "\n".join([*lines, *_skipped_text(reports)])
-
-
-def _skipped_text(reports: Sequence[SourceReport]) -> list[str]:
-    found = [(r.harvest.name, entry.reason, entry.n) for r in reports for entry in r.harvest.skipped]
-    silent = [f"{n} of {name}" for name, reason, n in found if reason == NO_USER_TURNS]
-    others = [row for row in found if row[1] != NO_USER_TURNS]
-    lines = []
-    if others:
-        lines.append(f"\nNot understood, and left out:\n\n{table(('source', 'what', 'times'), others)}")
-    if silent:
-        lines.append(
-            f"\nWarning: files without any words of a person: {', '.join(silent)}. "
-            "A newer client may keep them in a place this version does not know."
-        )
-    return lines
+    return [*lines, *left_out_lines(reports, files)]
 
 
 def _session_json(session: SessionSummary) -> dict[str, object]:
@@ -168,7 +178,7 @@ def _session_json(session: SessionSummary) -> dict[str, object]:
     }
 
 
-def _sessions_text(sessions: Sequence[SessionSummary]) -> str:
+def _sessions_table(sessions: Sequence[SessionSummary]) -> list[str]:
     return table(
         ("started", "source", "driver", "turns", "calls", "project", "id"),
         [
@@ -186,38 +196,37 @@ def _sessions_text(sessions: Sequence[SessionSummary]) -> str:
     )
 
 
-def _next(reports: Sequence[SourceReport], elsewhere: Sequence[ProjectCount], chosen: Scope) -> str:
+def _next(reports: Sequence[SourceReport], elsewhere: Sequence[ProjectCount], chosen: Scope) -> list[str]:
     """Why there is nothing, where there is something, and always the next command."""
     all_projects = " --all-projects" if chosen.project is None else ""
     if any(report.human for report in reports):
-        return f"Next: skillopt-sleep run{all_projects}"
+        return [f"Next: skillopt-sleep run{all_projects}"]
     if elsewhere:
         since = " --since all" if chosen.since else ""
-        return f"{elsewhere_text(elsewhere, chosen)}\nNext: skillopt-sleep harvest --all-projects{since}"
+        return [*elsewhere_lines(elsewhere, chosen), f"Next: skillopt-sleep harvest --all-projects{since}"]
     if any(report.sessions for report in reports):
-        return (
-            "None of these sessions was driven by you, so there is nothing to learn from yet.\n"
-            f"Work with one of these clients, then: skillopt-sleep harvest{all_projects}"
-        )
-    return f"No sessions were found. {where_looked(reports)}\nNext: skillopt-sleep harvest{all_projects}"
+        return [
+            "None of these sessions was driven by you, so there is nothing to learn from yet.",
+            f"Work with one of these clients, then: skillopt-sleep harvest{all_projects}",
+        ]
+    return ["No sessions were found.", *where_looked(reports), f"Next: skillopt-sleep harvest{all_projects}"]
 
 
-def where_looked(reports: Sequence[SourceReport]) -> str:
+def where_looked(reports: Sequence[SourceReport]) -> list[str]:
     """The folders that were looked in, and how to name others."""
-    folders = "\n".join(f"  {printable(folder)}" for report in reports for folder in report.harvest.roots)
-    return (
-        f"This is where I looked:\n{folders}\n"
-        "Work with one of these clients first, or name its folder with CLAUDE_CONFIG_DIR, CODEX_HOME "
-        "or COPILOT_HOME."
-    )
+    return [
+        "This is where I looked:",
+        *(f"  {folder}" for report in reports for folder in report.harvest.roots),
+        _ELSEWHERE,
+    ]
 
 
-def elsewhere_text(elsewhere: Sequence[ProjectCount], chosen: Scope) -> str:
+def elsewhere_lines(elsewhere: Sequence[ProjectCount], chosen: Scope) -> list[str]:
     """Which projects have sessions, told where the scope has none."""
     lines = [
-        f"{printable(chosen.title)} has no sessions of yours in this scope. These projects have some:",
-        *(f"  {printable(one.project)} ({one.human})" for one in elsewhere[:_SHOWN_PROJECTS]),
+        f"{chosen.title} has no sessions of yours in this scope. These projects have some:",
+        *(f"  {one.project} ({one.human})" for one in elsewhere[:_SHOWN_PROJECTS]),
     ]
     if len(elsewhere) > _SHOWN_PROJECTS:
         lines.append(f"  and {len(elsewhere) - _SHOWN_PROJECTS} more")
-    return "\n".join(lines)
+    return lines

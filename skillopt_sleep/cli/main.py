@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from skillopt.cli.output import LazyGroup, run_command
+from skillopt.cli.output import LazyGroup, run_command, say_text
 
 PROGRAM = "skillopt-sleep"
 
@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 @click.pass_context
 def _help_without_a_command(context: click.Context) -> None:
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        say_text(context.get_help())
 
 
 cli = LazyGroup(

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from skillopt_sleep.home import StateHome, user_home
+from skillopt_sleep.home import StateHome, user_home, without_tilde
 from skillopt_sleep.scope import project_of
 from skillopt_sleep.settings import load_settings, since_time
 
@@ -31,9 +31,9 @@ class Caller:
         """The caller of this process."""
         try:
             cwd = Path.cwd()
-        except FileNotFoundError:
-            # The folder was removed under the shell; its name is still known there.
-            cwd = Path(os.environ.get("PWD", "/"))
+        except OSError:
+            # The folder was removed under the shell, or closed to us; its name is still known there.
+            cwd = Path(os.environ.get("PWD") or "/")
         return cls(env=dict(os.environ), cwd=cwd, now=datetime.now(UTC))
 
     @property
@@ -43,7 +43,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """The options every command has."""
+    """The options every command has; `quiet` and `verbose` are off where there is nothing to tell."""
 
     home: StateHome
     as_json: bool
@@ -75,10 +75,8 @@ class Scope:
 
 
 def common_options(command: Decorated) -> Decorated:
-    """`--home`, `--json`, `--quiet`, `--verbose`; read them with `common`."""
+    """`--home` and `--json`; read them with `common`."""
     for option in (
-        click.option("--verbose", is_flag=True, help="Say more on stderr."),
-        click.option("--quiet", is_flag=True, help="No progress on stderr."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
         click.option(
             "--home",
@@ -86,6 +84,18 @@ def common_options(command: Decorated) -> Decorated:
             metavar="DIR",
             help="Folder of the state (SKILLOPT_SLEEP_HOME, default ~/.skillopt-sleep).",
         ),
+    ):
+        command = option(command)
+    return command
+
+
+def progress_options(command: Decorated) -> Decorated:
+    """`--quiet` and `--verbose`, of the commands that read transcripts; read them with `common`."""
+    for option in (
+        click.option(
+            "--verbose", is_flag=True, help="Tell on stderr what was left out of each file, and times."
+        ),
+        click.option("--quiet", is_flag=True, help="No progress on stderr."),
     ):
         command = option(command)
     return command
@@ -113,12 +123,12 @@ def scope_options(command: Decorated) -> Decorated:
 
 
 def common(caller: Caller, options: Mapping[str, Any]) -> Common:
-    """The values of `common_options`."""
+    """The values of `common_options` and `progress_options`."""
     return Common(
         home=StateHome.locate(options["home"], caller.env),
         as_json=options["as_json"],
-        quiet=options["quiet"],
-        verbose=options["verbose"],
+        quiet=options.get("quiet", False),
+        verbose=options.get("verbose", False),
     )
 
 
@@ -143,9 +153,10 @@ def scope(caller: Caller, home: StateHome, options: Mapping[str, Any]) -> Scope:
 
 def project_at(caller: Caller, folder: Path | None) -> str | None:
     """The project of a folder named from the working folder, or of that one."""
-    folder = caller.cwd if folder is None else caller.cwd / folder.expanduser()
+    folder = caller.cwd if folder is None else caller.cwd / without_tilde(folder, caller.env)
     # A folder that is gone may still have sessions; its name is all there is to go by.
-    return project_of(str(folder) if folder.exists() else os.path.normpath(folder))
+    exists = os.path.exists(folder)  # noqa: PTH110  (`Path.exists` raises for a folder one may not enter)
+    return project_of(str(folder) if exists else os.path.normpath(folder))
 
 
 def source_names() -> tuple[str, ...]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+from skillopt.cli.output import say
+from skillopt_sleep.cli.options import Common
 from skillopt_sleep.cli.text import size
 from skillopt_sleep.harvest import HarvestProgress, Listener, ignore
 
@@ -17,7 +19,8 @@ _LOG_EVERY_S = 2.0
 @contextmanager
 def harvest_progress(*, quiet: bool) -> Iterator[Listener]:
     """A listener that shows progress: redrawn in place on a terminal, a line now and then elsewhere."""
-    if quiet:
+    # None when it was closed before the program began.
+    if quiet or sys.stderr is None:
         yield ignore
         return
     is_terminal = sys.stderr.isatty()
@@ -31,12 +34,26 @@ def harvest_progress(*, quiet: bool) -> Iterator[Listener]:
         shown_at = time.monotonic()
         done, n_bytes = f"{progress.done} of {progress.total} files", size(progress.bytes_read)
         line = f"reading {progress.source}: {done}, {n_bytes}"
-        sys.stderr.write(f"\r\x1b[K{line}" if is_terminal else f"{line}\n")
-        sys.stderr.flush()
+        _show(f"\r\x1b[K{line}" if is_terminal else f"{line}\n")
 
     try:
         yield show
     finally:
         if is_terminal:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            _show("\r\x1b[K")
+
+
+@contextmanager
+def timed(stage: str, given: Common) -> Iterator[None]:
+    """With `--verbose`, say on stderr how long a stage took."""
+    began = time.monotonic()
+    yield
+    if given.verbose:
+        say(f"{stage} took {time.monotonic() - began:.2f} s", err=True)
+
+
+def _show(text: str) -> None:
+    # That nobody looks any more is no reason to stop the work.
+    with suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()

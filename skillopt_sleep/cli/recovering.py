@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import click
-
-from skillopt.cli.output import printable
+from skillopt.cli.output import say
 from skillopt.errors import LockHeldError, StorageError
 from skillopt_sleep.home import StateHome
 
@@ -24,5 +22,4 @@ def say_recovered(home: StateHome, *, must_recover: bool) -> None:
         if must_recover:
             raise
         lines = [] if isinstance(error, LockHeldError) else [str(error)]
-    for line in lines:
-        click.echo(printable(" ".join(line.split())), err=True)
+    say(*(" ".join(line.split()) for line in lines), err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import click
 
-from skillopt.cli.output import print_error, print_json, printable
+from skillopt.cli.output import is_terminal, print_error, print_json, say, say_text
 from skillopt.core.task import Json
 from skillopt.errors import LockHeldError, RefusedError, SkillOptError, StorageError
 from skillopt_sleep.adopt import Adopter, AdoptResult, Choice, adopt, choose, chosen_bytes
@@ -60,12 +59,12 @@ def show_command(name: str | None, **options: Any) -> None:
         )
         return
     if night:
-        _say([night, ""])
+        say(night, "")
     if not found:
-        _say(["No proposal waits." if name is None else "It proposed nothing.", ""])
+        say("No proposal waits." if name is None else "It proposed nothing.", "")
     for each in found:
-        _say([*proposal_lines(each.proposal), f"  state    {each.state}", ""])
-    _say([f"Next: {_next_of(found)}"])
+        say(*proposal_lines(each.proposal), f"  state    {each.state}", "")
+    say(f"Next: {_next_of(found)}")
 
 
 @click.command("diff")
@@ -79,19 +78,18 @@ def diff_command(proposal_id: str | None, **options: Any) -> None:
     diffs, damaged = _diffs(given.home, chosen)
     if damaged and not diffs:
         raise damaged[0]
-    for error in damaged:
-        click.echo(printable(" ".join(str(error).split())), err=True)
+    say(*(" ".join(str(error).split()) for error in damaged), err=True)
     following = _next_of([Reviewed(proposal) for proposal in chosen])
     if given.as_json:
         rows = [{"id": p.id, "path": p.target.path, "diff": text} for p, text in diffs]
         print_json("skillopt-sleep/diff/1", {"diffs": rows, "next": following})
         return
     for _, text in diffs:
-        _say_diff(text)
+        say_text(text)
     if not diffs:
-        _say(["No proposal waits."])
+        say("No proposal waits.")
     # The diff alone goes to stdout, so that it can be piped into a file.
-    click.echo(f"Next: {following}", err=bool(diffs))
+    say(f"Next: {following}", err=bool(diffs))
 
 
 @click.command("adopt")
@@ -106,9 +104,9 @@ def adopt_command(ids: tuple[str, ...], allow: tuple[str, ...], yes: bool, **opt
     """Write proposals to the live skill files: all of them, or those that are refused stay staged."""
     caller, given = Caller.from_process(), _given(options)
     choices, unknown = _chosen(waiting(given.home), unreadable(given.home), ids, options)
-    is_asking = not yes and not given.as_json and sys.stdin.isatty() and sys.stdout.isatty()
+    is_asking = not yes and not given.as_json and is_terminal()
     if choices and is_asking and not _agreed(given.home, choices):
-        _say(["Nothing was changed.", "Next: skillopt-sleep discard ID --why TEXT, or adopt later"])
+        say("Nothing was changed.", "Next: skillopt-sleep discard ID --why TEXT, or adopt later")
         return 0
     adopter = Adopter(caller.user_home, frozenset(allow))
     result = adopt(given.home, choices, adopter, now=caller.now)
@@ -128,14 +126,14 @@ def discard_command(proposal_id: str, why: str, **options: Any) -> None:
             payload = {"discarded": {"id": proposal_id, "skill": None, "why": why}, "next": RUN_NEXT}
             print_json("skillopt-sleep/discard/1", payload)
         else:
-            _say([f"Put {proposal_id} aside in {given.home.discarded}: {why}", f"Next: {RUN_NEXT}"])
+            say(f"Put {proposal_id} aside in {given.home.discarded}: {why}", f"Next: {RUN_NEXT}")
         return
     proposal = turned_down.proposal
     if given.as_json:
         payload = {"discarded": {"id": proposal.id, "skill": proposal.skill, "why": why}, "next": RUN_NEXT}
         print_json("skillopt-sleep/discard/1", payload)
         return
-    _say([f"Discarded {proposal.id} for {proposal.skill}: {why}", f"Next: {RUN_NEXT}"])
+    say(f"Discarded {proposal.id} for {proposal.skill}: {why}", f"Next: {RUN_NEXT}")
 
 
 @click.command("undo")
@@ -163,8 +161,8 @@ def recover_command(**options: Any) -> None:
         rows = [recovered_json(each) for each in recovered]
         print_json("skillopt-sleep/recover/1", {"recovered": rows, "next": "skillopt-sleep status"})
         return
-    _say([*(recovered_lines(recovered) or ()), *([] if recovered else ["Nothing was interrupted."])])
-    _say(["Next: skillopt-sleep status"])
+    say(*(recovered_lines(recovered) if recovered else ["Nothing was interrupted."]))
+    say("Next: skillopt-sleep status")
 
 
 def _given(options: dict[str, Any], *, must_recover: bool = True) -> Common:
@@ -176,9 +174,7 @@ def _given(options: dict[str, Any], *, must_recover: bool = True) -> Common:
 
 def _warn(damaged: Iterable[Unreadable]) -> None:
     for each in damaged:
-        click.echo(
-            printable(f"{each.path} cannot be read: {each.why}. {PUT_ASIDE.format(each.id)}"), err=True
-        )
+        say(f"{each.path} cannot be read: {each.why}. {PUT_ASIDE.format(each.id)}", err=True)
 
 
 def _chosen(
@@ -202,10 +198,9 @@ def _chosen(
 
 def _agreed(home: StateHome, choices: Sequence[Choice]) -> bool:
     for choice in choices:
-        _say(proposal_lines(choice.proposal))
-        _say([""])
-        _say_diff(_diff(home, choice))
-        _say([""])
+        say(*proposal_lines(choice.proposal), "")
+        say_text(_diff(home, choice))
+        say("")
     return click.confirm(f"Adopt {counted(len(choices), 'change')}?")
 
 
@@ -252,12 +247,10 @@ def _report_adopt(given: Common, result: AdoptResult, refused: Sequence[Refusal]
     if given.as_json:
         return _print_result("skillopt-sleep/adopt/1", payload, error)
     if not result.receipts and not refused:
-        _say(["No proposal waits, so nothing was changed."])
+        say("No proposal waits, so nothing was changed.")
     for receipt in result.receipts:
-        _say(
-            [f"Adopted {counted(len(receipt.lessons), 'lesson')} into {receipt.path} (receipt {receipt.id})."]
-        )
-    _say(notes)
+        say(f"Adopted {counted(len(receipt.lessons), 'lesson')} into {receipt.path} (receipt {receipt.id}).")
+    say(*notes)
     return _say_end(refused, following, error)
 
 
@@ -276,19 +269,12 @@ def _report_undo(given: Common, result: UndoResult) -> int:
     if given.as_json:
         return _print_result("skillopt-sleep/undo/1", payload, error)
     if not result.reversals and not result.refused:
-        _say(["There is no adopt to undo."])
-    _say(_undone(reversal) for reversal in result.reversals)
+        say("There is no adopt to undo.")
+    say(*map(_undone, result.reversals))
     for refusal in result.refused:
         if refusal.ours or refusal.theirs:
-            _say(
-                [
-                    "",
-                    "As it was adopted:",
-                    *_indented(refusal.ours),
-                    "As it is now:",
-                    *_indented(refusal.theirs),
-                ]
-            )
+            ours, theirs = _indented(refusal.ours), _indented(refusal.theirs)
+            say("", "As it was adopted:", *ours, "As it is now:", *theirs)
     return _say_end(result.refused, following, error)
 
 
@@ -336,8 +322,8 @@ def _print_result(schema: str, payload: dict[str, object], error: SkillOptError 
 
 def _say_end(refused: Sequence[Refusal], following: str, error: SkillOptError | None) -> int:
     for refusal in refused:
-        click.echo(printable(f"Refused {refusal.id}: {refusal.reason}"), err=True)
-    _say([f"Next: {following}"])
+        say(f"Refused {refusal.id}: {refusal.reason}", err=True)
+    say(f"Next: {following}")
     return 0 if error is None else error.exit_code
 
 
@@ -352,15 +338,4 @@ def _next_of(found: Sequence[Reviewed]) -> str:
 
 
 def _indented(text: str) -> list[str]:
-    return [f"  {line}" for line in text.splitlines()]
-
-
-def _say(lines: Iterable[str]) -> None:
-    for line in lines:
-        click.echo(printable(line))
-
-
-def _say_diff(text: str) -> None:
-    """Tabs are kept, for they are part of the text; anything else a terminal would obey is written out."""
-    for line in text.removesuffix("\n").split("\n") if text else ():
-        click.echo("\t".join(printable(part) for part in line.split("\t")))
+    return [f"  {line}" for line in text.removesuffix("\n").split("\n")] if text else []

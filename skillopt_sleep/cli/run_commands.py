@@ -12,16 +12,26 @@ from typing import Any
 import anyio
 import click
 
-from skillopt.cli.output import print_json, printable
+from skillopt.cli.output import print_json, say
 from skillopt.core.task import Split
 from skillopt_sleep.cli.harvest_commands import (
-    elsewhere_text,
+    elsewhere_lines,
+    left_out,
     read_sources,
     sources_json,
-    sources_text,
+    sources_lines,
     where_looked,
 )
-from skillopt_sleep.cli.options import Caller, Scope, common, common_options, scope, scope_options
+from skillopt_sleep.cli.options import (
+    Caller,
+    Scope,
+    common,
+    common_options,
+    progress_options,
+    scope,
+    scope_options,
+)
+from skillopt_sleep.cli.progress import timed
 from skillopt_sleep.cli.recovering import say_recovered
 from skillopt_sleep.cli.text import counted
 from skillopt_sleep.describe import proposal_json, summary_lines
@@ -53,6 +63,7 @@ _SHOWN = 8
 @click.option("--dry-run", is_flag=True, help="Show what a night would propose; stage and consume nothing.")
 @scope_options
 @common_options
+@progress_options
 def run_command(dry_run: bool, **options: Any) -> None:
     """One night: read what is new, find what you keep correcting, and stage the lessons that held.
 
@@ -67,6 +78,7 @@ def run_command(dry_run: bool, **options: Any) -> None:
         say_recovered(given.home, must_recover=True)
         clear_unfinished(given.home)
         report = read_sources(ledger, caller, given, chosen)
+        files = left_out(ledger, given, chosen)
         around = Surroundings(
             state=given.home,
             user_home=caller.user_home,
@@ -77,9 +89,11 @@ def run_command(dry_run: bool, **options: Any) -> None:
         found = select_sessions(
             ledger, chosen.project, projects=chosen.projects, sources=chosen.sources, since=chosen.since
         )
-        nights = [anyio.run(_night, each, ledger, around, dry_run) for each in found]
+        with timed("learning", given):
+            nights = [anyio.run(_night, each, ledger, around, dry_run) for each in found]
         reports = source_reports(report, ledger.summaries(chosen.folders, chosen.sources, since=chosen.since))
-        payload = _run_json(around.night_id, nights, reports, time.monotonic() - started, dry_run=dry_run)
+        told = sources_json(reports, files)
+        payload = _run_json(around.night_id, nights, told, time.monotonic() - started, dry_run=dry_run)
         if not dry_run:
             _finish(ledger, around, nights, payload)
             publish(given.home, around.night_id)
@@ -87,7 +101,8 @@ def run_command(dry_run: bool, **options: Any) -> None:
     if given.as_json:
         print_json(RUN_SCHEMA, payload)
         return
-    click.echo(_run_text(nights, reports, known, chosen, dry_run=dry_run))
+    read = sources_lines(reports, chosen, files)
+    say(*read, "", *_run_lines(nights, reports, known, chosen, dry_run=dry_run))
 
 
 async def _night(found: Any, ledger: Ledger, around: Surroundings, dry_run: bool) -> ProjectNight:
@@ -120,7 +135,7 @@ def _finish(
 def _run_json(
     night_id: str,
     nights: Sequence[ProjectNight],
-    reports: Sequence[SourceReport],
+    sources: Sequence[dict[str, object]],
     seconds: float,
     *,
     dry_run: bool,
@@ -130,7 +145,7 @@ def _run_json(
         "night": None if dry_run else night_id,
         "dry_run": dry_run,
         "verdict": verdict_of(nights),
-        "sources": sources_json(reports),
+        "sources": list(sources),
         "episodes": sum(len(n.mined.episodes) for n in nights),
         "recurring_tasks": sum(len(n.mined.tasks) for n in nights),
         "splits": {split.value: counts[split] for split in Split},
@@ -165,59 +180,56 @@ def _rejected_json(rejected: Rejected) -> dict[str, object]:
     }
 
 
-def _run_text(
+def _run_lines(
     nights: Sequence[ProjectNight],
     reports: Sequence[SourceReport],
     known: Sequence[ProjectCount],
     chosen: Scope,
     *,
     dry_run: bool,
-) -> str:
-    lines = [sources_text(reports, chosen), ""]
+) -> list[str]:
+    lines: list[str] = []
     proposals = [p for n in nights for p in n.proposals]
     if not any(n.mined.episodes for n in nights):
         if known and chosen.project is not None:
-            return "\n".join(
-                [*lines, elsewhere_text(known, chosen), "Next: skillopt-sleep run --all-projects"]
-            )
-        return "\n".join(
-            [
-                *lines,
-                "No session of yours was found, so there is nothing to learn from yet.",
-                where_looked(reports),
-                "Next: work with one of these clients, then run this again.",
-            ]
-        )
+            return [*lines, *elsewhere_lines(known, chosen), "Next: skillopt-sleep run --all-projects"]
+        return [
+            *lines,
+            "No session of yours was found, so there is nothing to learn from yet.",
+            *where_looked(reports),
+            "Next: work with one of these clients, then run this again.",
+        ]
     views = [v for n in nights for v in task_views(n.mined)]
-    lines += [_tasks_text(views), ""]
+    lines += [*_tasks_lines(views), ""]
     for proposal in proposals:
-        lines += [*map(printable, summary_lines(proposal)), ""]
+        lines += [*summary_lines(proposal), ""]
     for night in nights:
         lines += [
-            f'Turned down: "{printable(r.turned_down.lesson.text)}" ({r.turned_down.decision.reason}).'
+            f'Turned down: "{r.turned_down.lesson.text}" ({r.turned_down.decision.reason}).'
             for r in night.rejected
         ]
         lines += [
-            f'Not enough yet: "{printable(p.said)}" was said in {counted(p.sessions, "session")}; '
+            f'Not enough yet: "{p.said}" was said in {counted(p.sessions, "session")}; '
             f"{p.missing} more needed to learn it and to test it."
             for p in night.pending
         ]
     if proposals and dry_run:
-        return "\n".join([*lines, "Dry run: nothing was staged or consumed.", "Next: skillopt-sleep run"])
+        return [*lines, "Dry run: nothing was staged or consumed.", "Next: skillopt-sleep run"]
     if proposals:
         staged = "Nothing live was changed. `skillopt-sleep show` has the sessions behind each lesson."
-        return "\n".join([*lines, staged, "Next: skillopt-sleep diff, then adopt"])
+        return [*lines, staged, "Next: skillopt-sleep diff, then adopt"]
     if not any(n.consumed for n in nights):
         lines.append("Every session in scope was already used by an earlier night.")
     else:
         lines.append("No lesson was proposed tonight.")
     following = "skillopt-sleep tasks" + (" --all-projects" if chosen.project is None else "")
-    return "\n".join([*lines, f"Next: {following}"])
+    return [*lines, f"Next: {following}"]
 
 
 @click.command("tasks")
 @scope_options
 @common_options
+@progress_options
 def tasks_command(**options: Any) -> None:
     """The tasks that recur in your sessions, with what you said about them and their checks."""
     caller = Caller.from_process()
@@ -226,13 +238,15 @@ def tasks_command(**options: Any) -> None:
     given.home.make()
     with Ledger.open(given.home.ledger) as ledger:
         report = read_sources(ledger, caller, given, chosen)
+        left_out(ledger, given, chosen)
         found = select_sessions(
             ledger, chosen.project, projects=chosen.projects, sources=chosen.sources, since=chosen.since
         )
         known = tuple(one for one in ledger.projects() if one.human)
         in_scope = ledger.summaries(chosen.folders, chosen.sources, since=chosen.since)
     embedder = HashedNgrams()
-    mined = [mine_project(each.project, each.sessions, embedder) for each in found]
+    with timed("mining", given):
+        mined = [mine_project(each.project, each.sessions, embedder) for each in found]
     views = [view for each in mined for view in task_views(each)]
     if given.as_json:
         payload: dict[str, object] = {
@@ -243,11 +257,11 @@ def tasks_command(**options: Any) -> None:
         return
     if not any(each.episodes for each in mined):
         reports = source_reports(report, in_scope)
-        told = elsewhere_text(known, chosen) if known else where_looked(reports)
-        click.echo(f"No session of yours is in scope.\n{told}\nNext: skillopt-sleep tasks --all-projects")
+        told = elsewhere_lines(known, chosen) if known else where_looked(reports)
+        say("No session of yours is in scope.", *told, "Next: skillopt-sleep tasks --all-projects")
         return
-    click.echo(_tasks_text(views, everything=True))
-    click.echo("\nNext: skillopt-sleep run" + (" --all-projects" if chosen.project is None else ""))
+    say(*_tasks_lines(views, everything=True), "")
+    say("Next: skillopt-sleep run" + (" --all-projects" if chosen.project is None else ""))
 
 
 def _task_json(view: TaskView) -> dict[str, object]:
@@ -265,21 +279,21 @@ def _task_json(view: TaskView) -> dict[str, object]:
     }
 
 
-def _tasks_text(views: Sequence[TaskView], *, everything: bool = False) -> str:
+def _tasks_lines(views: Sequence[TaskView], *, everything: bool = False) -> list[str]:
     if not views:
-        return "Nothing recurs in these sessions yet: every request was asked once."
+        return ["Nothing recurs in these sessions yet: every request was asked once."]
     projects = sorted({view.project for view in views})
     shown = views if everything else views[:_SHOWN]
     lines = [f"{counted(len(views), 'task')} recur:"]
     for view in shown:
-        where = f"  [{printable(view.project)}]" if len(projects) > 1 else ""
-        lines.append(f'  "{printable(view.intent)}" {view.outcome}{where}')
+        where = f"  [{view.project}]" if len(projects) > 1 else ""
+        lines.append(f'  "{view.intent}" {view.outcome}{where}')
         lines += [
-            f'      you said: "{printable(text)}"'
+            f'      you said: "{text}"'
             for text in dict.fromkeys(" ".join(said.words.split())[:100] for said in view.corrections)
         ][: None if everything else 2]
         if everything and view.checks:
-            lines.append("      checks: " + ", ".join(f"{c.op} {printable(str(c.arg))}" for c in view.checks))
+            lines.append("      checks: " + ", ".join(f"{c.op} {c.arg}" for c in view.checks))
     if len(views) > len(shown):
         lines.append(f"  and {len(views) - len(shown)} more (skillopt-sleep tasks)")
-    return "\n".join(lines)
+    return lines

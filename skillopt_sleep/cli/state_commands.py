@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from skillopt.cli.output import print_json, printable
+from skillopt.cli.output import print_json, say
 from skillopt.errors import ConfigError
 from skillopt.store.files import write_atomic
 from skillopt_sleep.cli.options import Caller, common, common_options, project_at, source_names
@@ -68,14 +68,14 @@ def status(**options: Any) -> None:
             },
         )
         return
-    click.echo(_status_text(home, counts, nights, projects))
+    say(*_status_lines(home, counts, nights, projects))
     for name, paths in folders:
         for path in paths:
-            click.echo(f"  {name}: {printable(str(path))}{'' if path.is_dir() else ' (not there)'}")
+            say(f"  {name}: {path}{'' if path.is_dir() else ' (not there)'}")
     for each in unreadable:
-        click.echo(f"\nCannot be read: {printable(each.path)} ({printable(each.why)})")
-        click.echo(f"  Put back a copy of it, or put it aside: {_way_out(home, each)}")
-    click.echo(_waiting_text(waiting, counts))
+        say("", f"Cannot be read: {each.path} ({each.why})")
+        say(f"  Put back a copy of it, or put it aside: {_way_out(home, each)}")
+    say("", *_waiting_lines(waiting, counts))
 
 
 @click.command()
@@ -92,10 +92,10 @@ def nights(**options: Any) -> None:
             (night.id, f"{night.started_at:%Y-%m-%d %H:%M} UTC", night.verdict, f"{night.seconds:.0f} s")
             for night in finished
         ]
-        click.echo(table(("night", "started", "verdict", "took"), rows))
-        click.echo(f"\nNext: skillopt-sleep show {printable(finished[-1].id)}")
+        say(*table(("night", "started", "verdict", "took"), rows), "")
+        say(f"Next: skillopt-sleep show {finished[-1].id}")
     else:
-        click.echo(f"No night has finished in {printable(str(home.path))} yet.\nNext: skillopt-sleep run")
+        say(f"No night has finished in {home.path} yet.", "Next: skillopt-sleep run")
 
 
 @click.group()
@@ -147,7 +147,7 @@ def path(**options: Any) -> None:
     if options["as_json"]:
         print_json(CONFIG_SCHEMA, {"path": str(home.config), "exists": home.config.exists()})
     else:
-        click.echo(printable(str(home.config)))
+        say(str(home.config))
 
 
 def _show_settings(caller: Caller, home: StateHome, *, as_json: bool) -> None:
@@ -162,8 +162,7 @@ def _show_settings(caller: Caller, home: StateHome, *, as_json: bool) -> None:
         print_json(CONFIG_SCHEMA, {"path": str(home.config), "settings": listed})
         return
     rows = [(key, _value_text(values[key]), settings.origins[key]) for key in KEYS]
-    click.echo(table(("setting", "value", "from"), rows))
-    click.echo("\nNext: skillopt-sleep config set KEY VALUE")
+    say(*table(("setting", "value", "from"), rows), "", "Next: skillopt-sleep config set KEY VALUE")
 
 
 def _value_text(value: str | tuple[str, ...]) -> str:
@@ -204,8 +203,8 @@ def _unreadable(home: StateHome) -> tuple[Unreadable, ...]:
 
 def _way_out(home: StateHome, each: Unreadable) -> str:
     if Path(each.path).is_relative_to(home.proposals):
-        return f"skillopt-sleep discard {printable(each.id)} --why damaged"
-    return f"mv {printable(each.path)} {printable(each.path)}.damaged"
+        return f"skillopt-sleep discard {each.id} --why damaged"
+    return f"mv {each.path} {each.path}.damaged"
 
 
 def _night_json(night: Night) -> dict[str, object]:
@@ -230,12 +229,10 @@ def _waiting_json(proposal: Proposal) -> dict[str, object]:
     }
 
 
-def _status_text(
+def _status_lines(
     home: StateHome, counts: LedgerCounts, nights: Sequence[Night], projects: Sequence[ProjectCount]
-) -> str:
-    lines = [
-        f"State is kept in {printable(str(home.path))}{'' if home.path.is_dir() else ' (not there yet)'}."
-    ]
+) -> list[str]:
+    lines = [f"State is kept in {home.path}{'' if home.path.is_dir() else ' (not there yet)'}."]
     known = f"{counted(counts.sessions, 'session')} of {counted(counts.projects, 'project')}"
     lines.append(f"{known} known, {counts.human} driven by you, {counts.consumed} of those used by a night.")
     if projects:
@@ -243,27 +240,29 @@ def _status_text(
             (one.project, one.sessions, one.human, f"{one.last_at:%Y-%m-%d}" if one.last_at else "-")
             for one in projects
         ]
-        lines += ["", table(("project", "sessions", "yours", "last"), rows), ""]
+        lines += ["", *table(("project", "sessions", "yours", "last"), rows), ""]
     if nights:
         last = nights[-1]
         when = f"{last.started_at:%Y-%m-%d %H:%M} UTC"
-        lines.append(
-            f"{counted(len(nights), 'night')} finished, the last on {when}: {printable(last.verdict)}."
-        )
+        lines.append(f"{counted(len(nights), 'night')} finished, the last on {when}: {last.verdict}.")
     else:
         lines.append("No night has finished yet.")
-    lines.append("Transcripts are looked for in:")
-    return "\n".join(lines)
+    return [*lines, "Transcripts are looked for in:"]
 
 
-def _waiting_text(waiting: Sequence[Proposal], counts: LedgerCounts) -> str:
+def _waiting_lines(waiting: Sequence[Proposal], counts: LedgerCounts) -> list[str]:
     if waiting:
         rows = [
             (one.id, one.skill, len(one.lessons), one.project or "(all projects)", one.target.path)
             for one in waiting
         ]
         listed = table(("proposal", "skill", "lessons", "project", "file"), rows)
-        return f"\n{counted(len(waiting), 'proposal')} to review:\n\n{listed}\n\nNext: skillopt-sleep show"
-    if counts.human > counts.consumed:
-        return "Nothing waits for review.\nNext: skillopt-sleep run --all-projects"
-    return "Nothing waits for review.\nNext: skillopt-sleep harvest --all-projects"
+        return [
+            f"{counted(len(waiting), 'proposal')} to review:",
+            "",
+            *listed,
+            "",
+            "Next: skillopt-sleep show",
+        ]
+    following = "run" if counts.human > counts.consumed else "harvest"
+    return ["Nothing waits for review.", f"Next: skillopt-sleep {following} --all-projects"]

@@ -10,8 +10,8 @@ from skillopt.cli.output import printable
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
-    """Columns two spaces apart, numbers to the right; every cell made printable."""
+def table(header: Sequence[str], rows: Sequence[Sequence[str | int]]) -> list[str]:
+    """Lines of columns two spaces apart, numbers to the right; every cell made printable."""
     cells = [[printable(str(cell)) for cell in row] for row in rows]
     widths = [max(_width(row[i]) for row in [list(header), *cells]) for i in range(len(header))]
     to_right = [all(isinstance(row[i], int) for row in rows) for i in range(len(header))]
@@ -22,7 +22,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
             for cell, width, right in zip(row, widths, to_right, strict=True)
         )
         lines.append("  " + "  ".join(padded).rstrip())
-    return "\n".join(lines)
+    return lines
 
 
 def size(n_bytes: int) -> str:

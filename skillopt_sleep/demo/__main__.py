@@ -90,7 +90,8 @@ def _proposal(scratch: Scratch, program: str) -> str:
 def _say(text: str, *, bold: bool = False, dim: bool = False, colour: str | None = None) -> None:
     styled = click.style(text, bold=bold or None, dim=dim or None, fg=colour)
     # Colours are for a terminal only, and not for those who do not want them.
-    click.echo(styled, color=False if os.environ.get("NO_COLOR") else None)
+    # Its own words only; what a command says is printed by the command.
+    click.echo(styled, color=False if os.environ.get("NO_COLOR") else None)  # noqa: TID251
     sys.stdout.flush()
 
 

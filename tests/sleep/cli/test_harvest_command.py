@@ -203,11 +203,29 @@ def test_a_file_without_a_persons_words_is_warned_of(machine: Machine, claude_se
     told = machine.run("harvest")
     as_json = machine.run("harvest", "--json")
 
-    assert "Warning: files without any words of a person: 1 of claude." in told.out
-    assert by_name(as_json.json)["claude"]["skipped"] == {
-        "no_user_turns": 1,
-        "unknown_type:some-future-record": 1,
-    }
+    path = machine.home / ".claude" / "projects" / "p" / "silent.jsonl"
+    assert f"Warning: 1 file of claude with content and without any words of a person: {path}.\n" in told.out
+    assert (
+        "Formats change: claude wrote records that this version does not know: some-future-record (1).\n"
+        in told.out
+    )
+    assert "Report this line with the version of the client" in told.out
+    claude = by_name(as_json.json)["claude"]
+    assert claude["skipped"] == {"no_user_turns": 1, "unknown_type:some-future-record": 1}
+    assert claude["silent_files"] == [str(path)]
+
+
+def test_verbose_names_what_was_left_out_of_each_file_and_the_times(
+    machine: Machine, claude_session: Write
+) -> None:
+    path = claude_session("s1", machine.cwd, "hello")
+    path.write_text(path.read_text() + "[]\n{\n")
+
+    for command in ("harvest", "tasks", "run"):
+        told = machine.run(command, "--verbose")
+        assert f"claude: {path}: bad_json 1, not_an_object 1\n" in told.err
+        assert "reading took 0." in told.err
+    assert machine.run("harvest").err == ""
 
 
 def test_what_is_kept_is_private_and_holds_no_secret(machine: Machine, claude_session: Write) -> None:
