@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from skillopt.core.task import Check
@@ -37,12 +38,14 @@ class TaskView:
 
 def task_views(mined: MinedProject) -> tuple[TaskView, ...]:
     """The recurring tasks of a project, the most corrected first, then the most frequent."""
-    views = (_view(task, mined) for task in mined.tasks)
+    recurrences: dict[str, Recurrence] = {}
+    for want in mined.wants:
+        recurrences |= dict.fromkeys((c.id for c in want.corrections), Recurrence.of(want.corrections))
+    views = (_view(task, mined, recurrences) for task in mined.tasks)
     return tuple(sorted(views, key=lambda v: (-v.corrected, -len(v.sessions), v.id)))
 
 
-def _view(task: RecurringTask, mined: MinedProject) -> TaskView:
-    recurrences = {c.id: Recurrence.of(w.corrections) for w in mined.wants for c in w.corrections}
+def _view(task: RecurringTask, mined: MinedProject, recurrences: Mapping[str, Recurrence]) -> TaskView:
     corrections = [c for e in task.episodes for c in e.corrections]
     checks = Counter(
         check

@@ -75,6 +75,14 @@ class Turn:
     actions: tuple[Action, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A turn with the operations its actions come to: read once, because every pass needs them."""
+
+    turn: Turn
+    ops: tuple[Op, ...]
+
+
 def turns_of(events: Iterable[Event]) -> tuple[Turn, ...]:
     """Group a session's events under the words they follow; actions before any words are left out."""
     out: list[Turn] = []
@@ -94,6 +102,11 @@ def turns_of(events: Iterable[Event]) -> tuple[Turn, ...]:
     if out:
         out[-1] = replace(out[-1], actions=tuple(actions))
     return tuple(out)
+
+
+def stretches_of(session: Session) -> tuple[Stretch, ...]:
+    """The turns of a session with their operations."""
+    return tuple(Stretch(turn, ops_of(turn.actions)) for turn in turns_of(session.events))
 
 
 @dataclass(slots=True)
@@ -119,41 +132,64 @@ class Elsewhere:
 
     def heard(self, words: str, session_id: str) -> int:
         """In how many other sessions the same was said; counting stops at `ENOUGH`."""
-        meaning = self.meaning
-        if meaning is None:
+        if self.meaning is None:
             return 0
-        units = signed(words, meaning.cues).keys()
+        if (sessions := self._heard_in.get(words)) is None:
+            sessions = self._heard_in[words] = self._saying(words, self.meaning)
+        return min(ENOUGH, len(sessions - {session_id}))
+
+    def _saying(self, words: str, meaning: Meaning) -> frozenset[str]:
+        """The sessions that said the same, one more than `ENOUGH` at most: one may be the asking one."""
         sessions: set[str] = set()
-        for i in sorted({i for unit in units for i in self._having.get(unit, ())}):
-            session, text = self.said[i]
-            if (
-                session not in sessions | {session_id}
-                and meaning.shared(text, words) >= _TELLING
-                and meaning.likeness(text, words) >= _HEARD
-            ):
-                sessions.add(session)
-                if len(sessions) >= ENOUGH:
-                    break
-        return len(sessions)
+        looked: set[str] = set()
+        for unit in meaning.needed(words, _TELLING, _HEARD):
+            for text in self._having.get(unit, ()):
+                if text in looked:
+                    continue
+                looked.add(text)
+                if (
+                    not self._said_in[text] <= sessions
+                    and meaning.shared(text, words) >= _TELLING
+                    and meaning.likeness(text, words) >= _HEARD
+                ):
+                    sessions.update(self._said_in[text])
+                    if len(sessions) > ENOUGH:
+                        return frozenset(sessions)
+        return frozenset(sessions)
 
     @cached_property
-    def _having(self) -> Mapping[str, list[int]]:
-        """Which of `said` have a word."""
-        out: dict[str, list[int]] = {}
-        for i, (_, text) in enumerate(self.said):
+    def _heard_in(self) -> dict[str, frozenset[str]]:
+        """What `heard` found before, by words: the same remark is made again and again."""
+        return {}
+
+    @cached_property
+    def _said_in(self) -> Mapping[str, frozenset[str]]:
+        """The sessions in which each text was said."""
+        out: dict[str, set[str]] = {}
+        for session, text in self.said:
+            out.setdefault(text, set()).add(session)
+        return {text: frozenset(sessions) for text, sessions in out.items()}
+
+    @cached_property
+    def _having(self) -> Mapping[str, list[str]]:
+        """Which of the texts said have a word."""
+        out: dict[str, list[str]] = {}
+        for text in self._said_in if self.meaning else ():
             for unit in signed(text, self.meaning.cues) if self.meaning else ():
-                out.setdefault(unit, []).append(i)
+                out.setdefault(unit, []).append(text)
         return out
 
 
-def episodes_of(session: Session, cues: Cues, elsewhere: Elsewhere) -> tuple[Episode, ...]:
+def episodes_of(
+    session: Session, stretches: Sequence[Stretch], cues: Cues, elsewhere: Elsewhere
+) -> tuple[Episode, ...]:
     """Cut one human session into episodes; others give none."""
     if session.driver is not Driver.HUMAN or session.project is None:
         return ()
     out: list[Episode] = []
     current: _Open | None = None
-    for index, turn in enumerate(turns_of(session.events)):
-        ops = ops_of(turn.actions)
+    for index, stretch in enumerate(stretches):
+        turn, ops = stretch.turn, stretch.ops
         if current is not None:
             if is_ack(turn.words.text, bool(ops), cues, later=True):
                 current.last = current.last + ops
@@ -229,43 +265,58 @@ def atoms(change: Change) -> frozenset[str]:
     return frozenset({f"{on} -{t}" for t in change.lost} | {f"{on} +{t}" for t in change.gained})
 
 
-def lookness(sessions: Iterable[Session]) -> dict[str, float]:
+def lookness(sessions: Iterable[Sequence[Stretch]]) -> dict[str, float]:
     """For each operation key, how often it is not what a stretch of work was about, in [0, 1].
 
     Listing, reading and status commands come before the real operation or after it; no list of tools is
     needed to see it. First what is often followed by something else counts as a look; then, in each stretch,
     the operation that looks least (the last of equals) is the real one.
     """
-    stretches = [
-        tuple(op.key for op in ops_of(turn.actions)) for s in sessions for turn in turns_of(s.events)
-    ]
-    total = Counter(key for keys in stretches for key in keys)
-    followed = Counter(
-        key for keys in stretches for i, key in enumerate(keys) if any(k != key for k in keys[i + 1 :])
-    )
+    worked = [tuple(op.key for op in each.ops) for stretches in sessions for each in stretches]
+    total = Counter(key for keys in worked for key in keys)
+    # Followed by something else is whatever stands before the run of equal keys at the end.
+    followed = Counter(key for keys in worked for key in keys[: _run_at_end(keys)])
     before = {key: followed[key] / (n + 1.0) for key, n in total.items()}
     real: Counter[str] = Counter()
-    for keys in stretches:
+    for keys in worked:
         if keys:
             _, _, main = min((round(before[k], 2), -i, k) for i, k in enumerate(keys))
             real[main] += sum(k == main for k in keys)
     return {key: max(before[key], (n - real[key]) / (n + 1.0)) for key, n in total.items()}
 
 
-def mine_episodes(sessions: Sequence[Session], cues: Cues) -> tuple[Episode, ...]:
+def _run_at_end(keys: Sequence[str]) -> int:
+    """Where the run of equal keys at the end begins."""
+    start = len(keys)
+    while start and keys[start - 1] == keys[-1]:
+        start -= 1
+    return start
+
+
+@dataclass(frozen=True, slots=True)
+class MinedEpisodes:
+    """The episodes of a project, with what was learned of its words and operations on the way."""
+
+    episodes: tuple[Episode, ...]
+    looks: Mapping[str, float]
+    meaning: Meaning
+
+
+def mine_episodes(sessions: Sequence[Session], cues: Cues) -> MinedEpisodes:
     """Cut the sessions of one project into episodes, in passes: what one found for certain (changes that
     recur, what was said as a correction) helps the next to recognise the rest."""
-    looks = lookness(sessions)
+    read = [(s, stretches_of(s)) for s in sessions]
+    looks = lookness(stretches for _, stretches in read)
     meaning = Meaning.of((t.text for s in sessions for t in s.user_turns), cues)
     elsewhere = Elsewhere(looks=looks)
     episodes: list[Episode] = []
     for _ in range(_PASSES):
-        episodes = [e for s in sessions for e in episodes_of(s, cues, elsewhere)]
+        episodes = [e for s, stretches in read for e in episodes_of(s, stretches, cues, elsewhere)]
         found = _elsewhere([c for e in episodes for c in e.corrections], looks, meaning)
         if found.said == elsewhere.said:
             break
         elsewhere = found
-    return tuple(episodes)
+    return MinedEpisodes(tuple(episodes), looks, meaning)
 
 
 def _elsewhere(corrections: Sequence[Correction], looks: Mapping[str, float], meaning: Meaning) -> Elsewhere:

@@ -14,6 +14,7 @@ SAME_MEANING = 0.20
 """Likeness from which two sentences count as saying the same; measured on labelled pairs (see the tests)."""
 
 _OUTWEIGHS = 2.0
+_NEARLY = 1.0 - 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,23 @@ class Meaning:
         """How telling the words are that both have, added up; one common word is little."""
         both = signed(a, self.cues).keys() & signed(b, self.cues).keys()
         return self._weigh(both)
+
+    def needed(self, words: str, least: float, likeness: float) -> tuple[str, ...]:
+        """Words of which a text must have one to share `least` with `words` and be that like them.
+
+        The rarest come first; those left out weigh too little together. Two texts share at most what either
+        weighs, so that likeness asks for its square of what `words` weigh.
+        """
+        rarest = sorted(signed(words, self.cues), key=lambda w: (-self._weight(w), w))
+        left = self._weigh(rarest)
+        asked = max(least, likeness * likeness * left) * _NEARLY
+        out = []
+        for word in rarest:
+            if left < asked:
+                break
+            out.append(word)
+            left -= self._weight(word)
+        return tuple(out)
 
     def contradicts(self, a: str, b: str) -> bool:
         """Whether what they share is mostly wanted by one and forbidden by the other."""

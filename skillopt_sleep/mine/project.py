@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from skillopt_sleep.mine.cues import Cues, cues_for
 from skillopt_sleep.mine.embed import Embedder
-from skillopt_sleep.mine.episodes import Episode, lookness, mine_episodes
+from skillopt_sleep.mine.episodes import Episode, mine_episodes
 from skillopt_sleep.mine.meaning import Meaning
 from skillopt_sleep.mine.recur import RecurringTask, Want, recurring_tasks, wants
 from skillopt_sleep.mine.words import tokens
@@ -43,9 +43,8 @@ def mine_project(project: str, sessions: Sequence[Session], embedder: Embedder) 
     """Mine the human sessions of one project; pure, and the same for the same sessions in any order."""
     cues = cues_for([tokens(turn.text) for s in sessions for turn in s.user_turns])
     ordered = by_time(sessions)
-    episodes = mine_episodes(ordered, cues)
-    corrections = [c for e in episodes for c in e.corrections]
-    found = wants(corrections, len(episodes), cues, embedder)
-    tasks = recurring_tasks(episodes, found, lookness(ordered), cues, embedder)
-    meaning = Meaning.of((turn.text for s in ordered for turn in s.user_turns), cues)
-    return MinedProject(project, episodes, tasks, found, meaning, cues)
+    read = mine_episodes(ordered, cues)
+    corrections = [c for e in read.episodes for c in e.corrections]
+    found = wants(corrections, len(read.episodes), cues, embedder)
+    tasks = recurring_tasks(read.episodes, found, read.looks, cues, embedder)
+    return MinedProject(project, read.episodes, tasks, found, read.meaning, cues)

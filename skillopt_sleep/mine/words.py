@@ -22,6 +22,7 @@ def normalise(text: str) -> str:
     return unicodedata.normalize("NFKC", text).translate(_QUOTES).lower()
 
 
+@lru_cache(maxsize=16384)
 def tokens(text: str) -> tuple[str, ...]:
     """Words and code-like tokens in order, lower case, without the punctuation around them."""
     found = (_ELISION.sub("", t.strip("'\"*_").rstrip(".")) for t in _TOKEN.findall(normalise(text)))
@@ -38,6 +39,7 @@ def sentences(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in _SENTENCE.split(text) if part.strip())
 
 
+@lru_cache(maxsize=65536)
 def stem(word: str) -> str:
     """A rough stem that joins inflections in the languages of the cue table: test/tests/testing."""
     if not word.isalpha():
@@ -51,6 +53,7 @@ def stem(word: str) -> str:
     return word[:7]
 
 
+@lru_cache(maxsize=65536)
 def parts(token: str) -> tuple[str, ...]:
     """The alphanumeric parts of a code-like token: `--frozen-lockfile` is frozen, lockfile."""
     return tuple(p for p in re.split(r"[\W_]+", token.lower()) if p)

@@ -62,7 +62,7 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """The name users see: `claude`, `codex`, `copilot`."""
+        """The name users see: `claude`, `codex`, `copilot`, `vscode`."""
 
     def roots(self, env: Mapping[str, str], home: Path) -> tuple[Path, ...]:
         """The folders this client keeps transcripts in, existing or not."""

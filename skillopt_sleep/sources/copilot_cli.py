@@ -7,6 +7,7 @@ session outside our own folders is a person's. `success` of a shell call is true
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -33,18 +34,28 @@ from skillopt_sleep.sources.base import (
 )
 from skillopt_sleep.sources.draft import Draft, ProjectOf
 
-_COMMAND_TOOLS = frozenset({"bash", "powershell", "shell", "local_shell"})
+# The transcripts of VS Code have this form, too, and tools of their own.
+_COMMAND_TOOLS = frozenset({"bash", "powershell", "shell", "local_shell", "run_in_terminal"})
 _EDIT_TOOLS = frozenset(
-    {"edit", "create", "insert", "str_replace_editor", "str_replace", "apply_patch", "write", "multi_edit"}
-)
-_READ_TOOLS = frozenset({"view", "glob", "grep", "rg", "ls", "read", "list_dir", "search_code_subagent"})
+    (
+        "edit", "create", "insert", "str_replace_editor", "str_replace", "apply_patch", "write", "multi_edit",
+        "create_file", "insert_edit_into_file", "replace_string_in_file",
+    )
+)  # fmt: skip
+_READ_TOOLS = frozenset(
+    (
+        "view", "glob", "grep", "rg", "ls", "read", "list_dir", "search_code_subagent", "file_search",
+        "grep_search", "read_file", "semantic_search",
+    )
+)  # fmt: skip
 _SILENT_PREFIXES = (
     "session.", "assistant.", "system.", "permission.", "hook.", "skill.", "subagent.", "tool.", "mcp.",
     "pending_messages.", "external_tool.", "command.", "commands.", "user_input.", "elicitation.",
     "sampling.", "human_response.", "exit_plan_mode.", "plan.", "model.", "auto_mode_switch.",
     "capabilities.", "abort",
 )  # fmt: skip
-_NEW_TEXT_KEYS = ("file_text", "new_str", "new_string", "content", "insert_text")
+_NEW_TEXT_KEYS = ("file_text", "new_str", "new_string", "content", "insert_text", "newString", "code")
+_PATH_KEYS = ("path", "file_path", "filePath")
 _EXIT_CODE = re.compile(r"<[^<>\n]{0,80}exit code (-?\d{1,9})>\s*\Z")
 _FEEDBACK = "User feedback: "
 _MAX_YAML_BYTES = 64 * 1024
@@ -185,8 +196,8 @@ class _Transcript:
         call_id, tool = as_str(call, self._counts), as_str(name, self._counts)
         if not tool:
             return
-        given = arguments if isinstance(arguments, dict) else {}
-        path = as_str(given.get("path")) or as_str(given.get("file_path"))
+        given = arguments if isinstance(arguments, dict) else _parsed(arguments)
+        path = next((as_str(given.get(key)) for key in _PATH_KEYS if given.get(key)), "")
         if tool in _COMMAND_TOOLS:
             command = as_str(given.get("command"), self._counts)
             self.draft.act(call_id, "command", tool, command=command, at=at, record_id=event_id)
@@ -251,6 +262,16 @@ class _Transcript:
                 self.draft.say(
                     ", ".join(word for word in words if isinstance(word, str)), "answer", at, event_id
                 )
+
+
+def _parsed(arguments: object) -> Record:
+    """Arguments written as JSON text; a patch, which is text too, gives none."""
+    if not isinstance(arguments, str) or not arguments.startswith("{"):
+        return {}
+    try:
+        return as_dict(json.loads(arguments))
+    except (ValueError, RecursionError):
+        return {}
 
 
 def _first_text(given: Record) -> str:

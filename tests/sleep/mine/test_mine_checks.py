@@ -16,7 +16,7 @@ def corrections(cues: Cues, *turns: tuple[str, str, str]) -> list[Correction]:
         session(day, f"do it, number {day}", f"$ {before}", said, f"$ {after}")
         for day, (before, said, after) in enumerate(turns)
     ]
-    return [c for episode in mine_episodes(sessions, cues) for c in episode.corrections]
+    return [c for episode in mine_episodes(sessions, cues).episodes for c in episode.corrections]
 
 
 WANTS = {

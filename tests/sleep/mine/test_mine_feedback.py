@@ -16,7 +16,7 @@ from skillopt_sleep.session import Driver
 
 
 def mined(cues: Cues, *scripts: tuple[str, ...]) -> tuple[Episode, ...]:
-    return mine_episodes([session(day, *script) for day, script in enumerate(scripts)], cues)
+    return mine_episodes([session(day, *script) for day, script in enumerate(scripts)], cues).episodes
 
 
 CORRECTIONS = [
@@ -160,9 +160,9 @@ def test_acknowledgements(all_languages: Cues, text: str, acted: bool, ack: bool
 @pytest.mark.parametrize("driver", [driver for driver in Driver if driver is not Driver.HUMAN])
 def test_only_a_persons_sessions_have_episodes(english: Cues, driver: Driver) -> None:
     theirs = session(0, "do it", "$ npm test", "no, use pnpm", "$ pnpm test", driver=driver)
-    assert mine_episodes([theirs], english) == ()
-    assert mine_episodes([replace(theirs, driver=Driver.HUMAN)], english)
-    assert mine_episodes([replace(theirs, driver=Driver.HUMAN, project=None)], english) == ()
+    assert mine_episodes([theirs], english).episodes == ()
+    assert mine_episodes([replace(theirs, driver=Driver.HUMAN)], english).episodes
+    assert mine_episodes([replace(theirs, driver=Driver.HUMAN, project=None)], english).episodes == ()
 
 
 def test_actions_before_any_words_belong_to_nobody() -> None:
@@ -211,6 +211,6 @@ def test_longer_speeches_weigh_less(english: Cues) -> None:
 def test_mining_does_not_depend_on_the_order_of_the_table() -> None:
     scripts = [("do the work", f"$ {before}", said, f"$ {after}") for said, before, after in CORRECTIONS]
     sessions = [session(day, *script) for day, script in enumerate(scripts)]
-    one = {e.id: len(e.corrections) for e in mine_episodes(sessions, load_cues())}
-    other = {e.id: len(e.corrections) for e in mine_episodes(sessions[::-1], load_cues())}
+    one = {e.id: len(e.corrections) for e in mine_episodes(sessions, load_cues()).episodes}
+    other = {e.id: len(e.corrections) for e in mine_episodes(sessions[::-1], load_cues()).episodes}
     assert one == other

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from spoken import action, session
 
-from skillopt_sleep.mine.episodes import lookness
+from skillopt_sleep.mine.episodes import lookness, stretches_of
 from skillopt_sleep.mine.ops import Op, change_between, command_ops, kinship, ops_of
 
 
@@ -116,7 +116,7 @@ def test_looking_around_is_told_by_what_follows_it() -> None:
         session(day, "do it", "$ ls ;; git status ;; npm test", "and then", "$ cat a ;; git push")
         for day in range(6)
     ]
-    looks = lookness(sessions)
+    looks = lookness(map(stretches_of, sessions))
     assert min(looks["ls"], looks["git status"], looks["cat a"]) > 0.7
     assert max(looks["npm test"], looks["git push"]) < 0.3
     assert all(0.0 <= value <= 1.0 for value in looks.values())

@@ -36,7 +36,7 @@ def want() -> Want:
             ]
         )
     ]
-    episodes = mine_episodes(sessions, load_cues(frozenset({"en"})))
+    episodes = mine_episodes(sessions, load_cues(frozenset({"en"}))).episodes
     return Want("w", "/p/web", tuple(c for e in episodes for c in e.corrections))
 
 

@@ -22,6 +22,7 @@ FILES = {
     "claude": sorted((FIXTURES / "transcripts/claude/2.1.329/interactive_projects").rglob("*.jsonl")),
     "codex": sorted((FIXTURES / "transcripts/codex").rglob("rollout-*.jsonl")),
     "copilot": sorted((FIXTURES / "transcripts/copilot").rglob("events.jsonl")),
+    "vscode": sorted((FIXTURES / "transcripts/vscode").rglob("chatSessions/*.jsonl")),
 }
 KEYS = st.sampled_from(
     [
@@ -54,6 +55,12 @@ KEYS = st.sampled_from(
         "git",
         "source",
         "origin",
+        "kind",
+        "k",
+        "v",
+        "i",
+        "requests",
+        "response",
     ]
 )
 SCALARS = st.one_of(
@@ -86,6 +93,13 @@ SCALARS = st.one_of(
             "tool.execution_complete",
             "permission.completed",
             "session.start",
+            "toolInvocationSerialized",
+            "textEditGroup",
+            "requests",
+            0,
+            1,
+            2,
+            3,
         ]
     ),
 )

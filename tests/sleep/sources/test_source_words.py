@@ -18,6 +18,18 @@ THANKS = ("prompt", "perfect, thanks. always run the tests before you say done")
 INSTALL_API = ("prompt", "install deps and run the test suite")
 WRONG = ("prompt", "Wrong again: we use pnpm everywhere. Write the version into VERSION.txt")
 WRONG_ALSO = ("prompt", "Wrong again: we use pnpm everywhere. Also write the version into VERSION.txt")
+VSCODE = [
+    ("prompt", "run the tests"),
+    ("prompt", "push it"),
+    ("prompt", "never force push, open a PR instead"),
+    ("command", "what does pool.py do"),
+    ("prompt", "rename the pool in #file:pool.py to Connections"),
+    ("prompt", "leave app.py alone"),
+    ("prompt", "set up the database"),
+    ("answer", "orders, not order"),
+    ("answer", "public"),
+    ("prompt", "greet me"),
+]
 NO_FORCE = ("rejection", "never force push, open a PR instead")
 
 WORDS: dict[str, tuple[str, list[tuple[str, str]]]] = {
@@ -89,6 +101,22 @@ WORDS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "4597a622-b7ed-47a7-a8fd-20c2ea26bf18": ("human", [INSTALL, PNPM, ALWAYS_TEST]),
     "56a42bb5-af7d-4ed0-8cc2-e5dc98074ae6": ("human", [("prompt", "summarize the repo")]),
     "a7142639-b466-40d9-9947-22c2663ea5a1": ("human", [INSTALL_API, WRONG]),
+    # VS Code: a whole object and a log of the smallest kind, then of every rule, version 1, a transcript
+    "0a0a0a0a-0000-4000-8000-000000000001": ("human", [("prompt", "install the dependencies")]),
+    "0b0b0b0b-0000-4000-8000-000000000002": (
+        "human",
+        [("prompt", "install the dependencies"), ("prompt", "no, use pnpm not npm")],
+    ),
+    "0c0c0c0c-0000-4000-8000-000000000003": ("human", VSCODE),
+    "0d0d0d0d-0000-4000-8000-000000000004": ("human", VSCODE),
+    "0e0e0e0e-0000-4000-8000-000000000005": (
+        "human",
+        [("prompt", "what is a monad"), ("prompt", "shorter please")],
+    ),
+    "0f0f0f0f-0000-4000-8000-000000000006": (
+        "human",
+        [("prompt", "format the code"), ("prompt", "use ruff format, not black")],
+    ),
 }
 N_WARM_UPS = 20
 
@@ -126,6 +154,18 @@ def test_real_files_hold_nothing_unknown(transcripts: Path) -> None:
                 assert dict(source.read(path).skipped) == {}, path
 
 
+VSCODE_ACTIONS: list[tuple[str, str, str, int | None]] = [
+    # the person rewrote the first command before letting it run
+    ("command", "pytest", "rejected", None),
+    ("command", "./dev test", "ok", 0),
+    ("command", "git push --force", "rejected", None),
+    ("other", "", "ok", None),
+    ("read", "/home/dev/api/pool.py", "ok", None),
+    ("edit", "/home/dev/api/pool.py", "ok", None),
+    ("edit", "/home/dev/api/app.py", "rejected", None),
+    ("command", "createdb orders", "interrupted", None),
+    ("read", "", "ok", None),
+]
 ACTIONS: dict[str, list[tuple[str, str, str, int | None]]] = {
     "33dec031-1377-4541-a7d4-91a997e59906": [
         ("command", "npm --version", "rejected", None),
@@ -180,6 +220,13 @@ ACTIONS: dict[str, list[tuple[str, str, str, int | None]]] = {
 }
 
 
+ACTIONS |= {
+    "0c0c0c0c-0000-4000-8000-000000000003": VSCODE_ACTIONS,
+    "0d0d0d0d-0000-4000-8000-000000000004": VSCODE_ACTIONS,
+    "0f0f0f0f-0000-4000-8000-000000000006": [("command", "black .", "unknown", None)],
+}
+
+
 def _brief(action: Action) -> tuple[str, str, str, int | None]:
     return action.kind, action.command or "".join(action.files), str(action.outcome), action.exit_code
 
@@ -197,10 +244,15 @@ def test_skills_interruptions_and_places(transcripts: Path) -> None:
         "a689967a-0374-4189-9e4b-98e9deba52f1": ("greet-user",),
         "ee406ccc-6255-4ef5-ac3c-11dc9ab6cc22": ("greet-user",),
         "0bec2f67-d9a6-4574-b616-033ce6ef399e": ("greet-user",),
+        "0c0c0c0c-0000-4000-8000-000000000003": ("greet-user",),
+        "0d0d0d0d-0000-4000-8000-000000000004": ("greet-user",),
     }
     interrupted = [k for k, s in sessions.items() if any(isinstance(e, Interruption) for e in s.events)]
     assert sorted(interrupted) == [
         "01a1fbb2-a5e1-76d1-b848-b3ac8f68eb14",
+        "0c0c0c0c-0000-4000-8000-000000000003",
+        "0d0d0d0d-0000-4000-8000-000000000004",
+        "0e0e0e0e-0000-4000-8000-000000000005",
         "33dec031-1377-4541-a7d4-91a997e59906",
     ]
     session = sessions["01a1fbb2-a5e1-76d1-b848-b3ac8f68eb14"]
