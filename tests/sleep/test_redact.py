@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-import time
+import re
+from collections.abc import Iterable, Iterator
+from re import _parser  # type: ignore[attr-defined]
+from re._constants import (  # type: ignore[import-not-found]
+    ASSERT,
+    ASSERT_NOT,
+    BRANCH,
+    MAX_REPEAT,
+    MAXREPEAT,
+    MIN_REPEAT,
+    POSSESSIVE_REPEAT,
+    SUBPATTERN,
+)
+from re._parser import SubPattern  # type: ignore[import-not-found]
+from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_sleep.redact import redact, strip_controls
+from skillopt_sleep.secrets import controls, keys, named, places, tokens
 
 RANDOM = "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zA1bC3dE5f"
 SECRETS = [
@@ -113,25 +129,48 @@ def test_redacting_twice_changes_nothing_more(text: str) -> None:
     assert redact(once) == once
 
 
-@pytest.mark.parametrize(
-    "piece",
-    [
-        "sk-", "eyJ", "eyJaaaaaaaaa.", "-----BEGIN PRIVATE KEY-----", "password=", "a", "://a:", "-u a:",
-        "mysql ",
-        "AKIAIOSFODNN7EXAMPLE ", "token_", "bearer ", "\x1b[", "\x1b]", "A_KEY=", "--token ", "SG.", "x.-_",
-        'password"', "KEY", "-----BEGIN ", RANDOM, " is password",
-    ],
-)  # fmt: skip
-def test_time_is_linear(piece: str) -> None:
-    def seconds(size: int) -> float:
-        text = piece * (size // len(piece))
-        start = time.perf_counter()
-        redact(strip_controls(text))
-        return time.perf_counter() - start
+def gives_back(tree: SubPattern, last: bool = True) -> list[str]:
+    """The repetitions without a limit that could take a text again and again: those that give back what they
+    took when something after them fails, and those of something that repeats itself."""
+    found = []
+    for place, (op, argument) in enumerate(tree):
+        is_last = last and place == len(tree) - 1
+        if op in (MAX_REPEAT, MIN_REPEAT, POSSESSIVE_REPEAT):
+            _, most, inner = argument
+            if most is MAXREPEAT and op is not POSSESSIVE_REPEAT and not is_last:
+                found.append(f"{op}: {inner}")
+            found += gives_back(inner, False)
+        else:
+            parts = argument if isinstance(argument, tuple | list) else (argument,)
+            for part in flat(parts):
+                found += gives_back(part, is_last and op in (SUBPATTERN, BRANCH, ASSERT, ASSERT_NOT))
+    return found
 
-    small = min(seconds(50_000) for _ in range(3))
-    large = min(seconds(400_000) for _ in range(2))
-    assert large < 30 * max(small, 0.001), (small, large)
+
+def flat(parts: Iterable[object]) -> Iterator[SubPattern]:
+    for part in parts:
+        if isinstance(part, SubPattern):
+            yield part
+        elif isinstance(part, list | tuple):
+            yield from flat(part)
+
+
+def patterns(value: object) -> Iterator[re.Pattern[Any]]:
+    if isinstance(value, re.Pattern):
+        yield value
+    elif isinstance(value, dict):
+        yield from patterns(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from patterns(one)
+
+
+@pytest.mark.parametrize("module", [controls, keys, named, places, tokens], ids=lambda m: m.__name__)
+def test_no_pattern_can_take_more_than_linear_time(module: ModuleType) -> None:
+    for name, value in vars(module).items():
+        for pattern in patterns(value):
+            tree = _parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE)
+            assert gives_back(tree) == [], (name, pattern.pattern)
 
 
 @pytest.mark.parametrize(
