@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from skillopt.core.task import Json
+from skillopt.errors import StorageError
 from skillopt_sleep.journal import Recovered
 from skillopt_sleep.proposal import Finding, Lesson, Proposal, Quote
 
@@ -107,7 +108,7 @@ def recovered_lines(recovered: Iterable[Recovered]) -> Iterator[str]:
         if each.outcome == "never_begun":
             yield "An interrupted command had changed nothing yet; what it prepared was removed."
         elif each.outcome == "unreadable":
-            yield unreadable_plan(each)
+            yield " ".join(str(unreadable_plan(each)).split())
         elif each.kind == "night":
             yield f"An interrupted night was finished; it proposes changes of {', '.join(each.files)}."
         elif each.outcome == "finished":
@@ -118,12 +119,13 @@ def recovered_lines(recovered: Iterable[Recovered]) -> Iterator[str]:
             yield from (f"{path} was edited meanwhile and left as it is." for path in each.edited)
 
 
-def unreadable_plan(each: Recovered) -> str:
+def unreadable_plan(each: Recovered) -> StorageError:
     """What a person must know of an interrupted command that cannot be finished, and the way out."""
     touched = f" It was about {', '.join(each.files)}." if each.files else ""
-    return (
-        f"An interrupted adopt or undo cannot be finished: {each.why}{touched} Look at the skill files "
-        f"(`git diff` shows what changed), then move {each.place} away."
+    return StorageError(
+        "An interrupted command cannot be finished: what it was doing cannot be read.",
+        why=f"{each.why}{touched}",
+        next=f"Look at the skill files (`git diff` shows what changed), then move {each.place} away.",
     )
 
 

@@ -86,6 +86,10 @@ class StateHome:
     def queue(self) -> Path:
         return self.path / "queue"
 
+    def has_ledger(self) -> bool:
+        """Whether something is in the ledger's place; a link that leads nowhere is something."""
+        return os.path.lexists(self.ledger)
+
     def make(self) -> None:
         """Create the folder, readable by its owner only. Raises StorageError when that is impossible."""
         make_private_dir(self.path)

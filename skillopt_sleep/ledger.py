@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
 from sqlite3 import Connection
 from types import MappingProxyType, TracebackType
+from typing import Concatenate, ParamSpec, TypeVar
 
 from skillopt.core.task import Split
 from skillopt.errors import StorageError
@@ -85,6 +87,23 @@ _IN_SCOPE = """
 """
 
 
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+
+
+def _decoding(
+    read: Callable[Concatenate[Ledger, _Given], _Result],
+) -> Callable[Concatenate[Ledger, _Given], _Result]:
+    """For a method that makes values of rows: a value that cannot be made is damage of the file."""
+
+    @wraps(read)
+    def checked(ledger: Ledger, /, *given: _Given.args, **named: _Given.kwargs) -> _Result:
+        with ledger.file.decoding():
+            return read(ledger, *given, **named)
+
+    return checked
+
+
 class Ledger:
     """An open ledger. Every method is one transaction and raises `StorageError` when the file fails it."""
 
@@ -117,6 +136,7 @@ class Ledger:
 
     # files and sessions
 
+    @_decoding
     def known_files(self, source: str) -> Mapping[str, FileState]:
         """The files of one source as they were when last read, by `text_column` of their path."""
         rows = self._file.rows(
@@ -126,6 +146,7 @@ class Ledger:
         )
         return {row[0]: file_state(row[1:]) for row in rows}
 
+    @_decoding
     def skipped(self, source: str, paths: Sequence[str]) -> tuple[Skipped, ...]:
         """What was not kept of these files of one source, summed by reason."""
         rows = self._file.rows(
@@ -209,6 +230,7 @@ class Ledger:
         touched = {one for (one,) in before} | {row[1] for row in rows}
         connection.executemany(_CHOOSE_CURRENT, [(source, one) for one in sorted(touched)])
 
+    @_decoding
     def relatives(self, source: str, first_record: str) -> Mapping[str, tuple[str, ...]]:
         """The record ids of the known and the purged sessions whose file begins with this record, by session
         id: one is the source of the others."""
@@ -236,6 +258,7 @@ class Ledger:
         )
         return tuple(self._decoded(body) for (body,) in rows)
 
+    @_decoding
     def summaries(
         self,
         projects: Sequence[str] | None = None,
@@ -275,6 +298,7 @@ class Ledger:
             row[0] for row in self._file.rows("SELECT DISTINCT id FROM sessions WHERE source = ?", (source,))
         )
 
+    @_decoding
     def projects(self) -> tuple[ProjectCount, ...]:
         """Every project with a known session, the one with most human sessions first."""
         rows = self._file.rows(
@@ -286,6 +310,7 @@ class Ledger:
             ProjectCount(project, n, human, time_from_column(last)) for project, n, human, last in rows
         )
 
+    @_decoding
     def counts(self) -> LedgerCounts:
         """How much the ledger holds."""
         (row,) = self._file.rows(
@@ -316,6 +341,7 @@ class Ledger:
                         next="report this: a night must keep the splits it finds",
                     )
 
+    @_decoding
     def splits(self, project: str) -> Mapping[str, Split]:
         """The split of every session of a project that has one, by session id."""
         rows = self._file.rows(
@@ -347,7 +373,7 @@ class Ledger:
     ) -> None:
         """Record a finished night with all it leaves behind, at once: the ids of the sessions it consumed,
         the lessons that were turned down, the ones that were proposed, and single `values` by key."""
-        with self._file.writing() as connection:
+        with self._file.writing(durable=True) as connection:
             connection.execute(
                 """INSERT INTO nights (id, started_at, finished_at, verdict, seconds, summary)
                    VALUES (?, ?, ?, ?, ?, ?)""",
@@ -372,6 +398,7 @@ class Ledger:
         """Whether a night with this id finished."""
         return bool(self._file.rows("SELECT 1 FROM nights WHERE id = ?", (text_column(night_id),)))
 
+    @_decoding
     def nights(self) -> tuple[Night, ...]:
         """Every finished night, oldest first."""
         rows = self._file.rows(
@@ -397,6 +424,7 @@ class Ledger:
         with self._file.writing() as connection:
             connection.executemany(_PUT_REJECTED, [rejected_row(lesson) for lesson in lessons])
 
+    @_decoding
     def rejected_lessons(self, project: str) -> tuple[RejectedLesson, ...]:
         """Every lesson of a project that was turned down, one for each evidence it was turned down on."""
         rows = self._file.rows(
@@ -411,6 +439,7 @@ class Ledger:
         with self._file.writing() as connection:
             connection.executemany(_PUT_LESSON, [lesson_row(lesson) for lesson in lessons])
 
+    @_decoding
     def lessons(self, project: str | None = None) -> tuple[KnownLesson, ...]:
         """The lessons of one project, or of all."""
         rows = self._file.rows(

@@ -101,6 +101,7 @@ def purge_rows(file: LedgerFile, chosen: Chosen) -> int:
     Ids, splits and the state of the files stay. Words that no longer tell which session they came from (of
     lessons turned down, of corrections that waited for more) go for the whole of the projects concerned.
     """
+    file.drop_copy()
     file.rows("PRAGMA secure_delete = ON")
     pairs = json.dumps(chosen.sessions)
     ids = {session_id for _, session_id in chosen.sessions}

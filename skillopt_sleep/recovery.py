@@ -51,7 +51,7 @@ def clear_unfinished(home: StateHome) -> None:
 
 
 def _finished(home: StateHome, nights: tuple[str, ...]) -> tuple[str, ...]:
-    if not nights or not home.ledger.exists():
+    if not nights or not home.has_ledger():
         return ()
     from skillopt_sleep.ledger import Ledger  # only needed when something is staged
 

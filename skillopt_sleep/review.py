@@ -47,7 +47,7 @@ def reviewed(home: StateHome, name: str | None) -> tuple[Reviewed, ...]:
 
 def night_line(home: StateHome, name: str) -> str | None:
     """One line about the night called `name`, None when there is no such night."""
-    if not home.ledger.exists():
+    if not home.has_ledger():
         return None
     with Ledger.open(home.ledger) as ledger:
         found = [night for night in ledger.nights() if night.id == name]

@@ -11,7 +11,7 @@ import click
 
 from skillopt.cli.output import is_terminal, print_error, print_json, say, say_text
 from skillopt.core.task import Json
-from skillopt.errors import LockHeldError, RefusedError, SkillOptError, StorageError
+from skillopt.errors import LockHeldError, RefusedError, SkillOptError
 from skillopt_sleep.adopt import Adopter, AdoptResult, Choice, adopt, choose, chosen_bytes
 from skillopt_sleep.cli.options import Caller, Common, common, common_options
 from skillopt_sleep.cli.recovering import say_recovered
@@ -156,7 +156,7 @@ def recover_command(**options: Any) -> None:
         clear_unfinished(given.home)
     recovered = recover_pending(given.home)
     if stuck := [each for each in recovered if each.outcome == "unreadable"]:
-        raise StorageError(*map(unreadable_plan, stuck[:1]))
+        raise unreadable_plan(stuck[0])
     if given.as_json:
         rows = [recovered_json(each) for each in recovered]
         print_json("skillopt-sleep/recover/1", {"recovered": rows, "next": "skillopt-sleep status"})

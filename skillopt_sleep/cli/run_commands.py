@@ -12,8 +12,9 @@ from typing import Any
 import anyio
 import click
 
-from skillopt.cli.output import print_json, say
+from skillopt.cli.output import print_error, print_json, say
 from skillopt.core.task import Split
+from skillopt.errors import StorageError
 from skillopt_sleep.cli.harvest_commands import (
     elsewhere_lines,
     left_out,
@@ -97,6 +98,8 @@ def run_command(dry_run: bool, **options: Any) -> None:
         if not dry_run:
             _finish(ledger, around, nights, payload)
             publish(given.home, around.night_id)
+            if payload["consumed"]:
+                _keep_copy(ledger)
         known = tuple(one for one in ledger.projects() if one.human)
     if given.as_json:
         print_json(RUN_SCHEMA, payload)
@@ -130,6 +133,14 @@ def _finish(
     consumed = [session for night in nights for session in night.consumed]
     tested = {tested_key(n.mined.project): json.dumps(sorted(n.tested)) for n in nights if n.tested}
     ledger.finish_night(finished, consumed=consumed, rejected=rejected, lessons=lessons, values=tested)
+
+
+def _keep_copy(ledger: Ledger) -> None:
+    """The night has finished; that its copy could not be kept is told, and is no failure of it."""
+    try:
+        ledger.file.keep_copy()
+    except StorageError as error:
+        print_error(RUN_SCHEMA, error, as_json=False)
 
 
 def _run_json(

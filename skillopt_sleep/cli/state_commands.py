@@ -171,7 +171,7 @@ def _value_text(value: str | tuple[str, ...]) -> str:
 
 def _read_ledger(home: StateHome) -> tuple[LedgerCounts, tuple[Night, ...], tuple[ProjectCount, ...]]:
     """What the ledger holds; a home without one is not given one."""
-    if not home.ledger.exists():
+    if not home.has_ledger():
         return _NOTHING, (), ()
     with Ledger.open(home.ledger) as ledger:
         return ledger.counts(), ledger.nights(), ledger.projects()

@@ -65,7 +65,7 @@ def _torn(path: Path) -> None:
         (_foreign, "not a ledger"),
         (_not_sqlite, "damaged"),
         (_torn, "damaged"),
-        (Path.mkdir, "cannot be opened"),
+        (Path.mkdir, "not a regular file"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_and_left_alone(
@@ -97,6 +97,42 @@ def test_a_damaged_body_is_told(tmp_path: Path, make_session: Callable[..., Sess
 
         with pytest.raises(StorageError, match="damaged"):
             ledger.sessions()
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "read"),
+    [
+        ("files", "inode", lambda ledger: ledger.known_files("claude")),
+        ("files", "skipped", lambda ledger: ledger.skipped("claude", ["/p"])),
+        ("sessions", "driver", lambda ledger: ledger.summaries()),
+        ("sessions", "started_at", lambda ledger: ledger.summaries()),
+        ("sessions", "skills", lambda ledger: ledger.summaries()),
+        ("sessions", "ended_at", lambda ledger: ledger.projects()),
+        ("sessions", "record_ids", lambda ledger: ledger.relatives("claude", "r")),
+        ("splits", "split", lambda ledger: ledger.splits("/p")),
+        ("nights", "started_at", lambda ledger: ledger.nights()),
+        ("lessons", "sessions", lambda ledger: ledger.lessons()),
+    ],
+)
+@pytest.mark.parametrize("value", ["'\x01{'", "CAST(x'ff80' AS TEXT)", "x'00'"])
+def test_a_value_that_cannot_be_read_is_told(
+    tmp_path: Path, table: str, column: str, read: Callable[[Ledger], object], value: str
+) -> None:
+    path = tmp_path / "l"
+    with Ledger.open(path) as ledger, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        for statement in (
+            """INSERT INTO files (source, path, inode, size, mtime_ns, reader, skipped)
+               VALUES ('claude', '/p', '1', 1, 1, 1, '{}')""",
+            """INSERT INTO sessions VALUES (1, 'claude', 's', '/p', '', '/p', NULL, 'human', NULL, NULL, 1, 1,
+               1, '[]', NULL, 1, 'r', '[]', '{}')""",
+            "INSERT INTO splits VALUES ('s', '/p', 'train')",
+            "INSERT INTO nights VALUES ('n', '2026-11-01T00:00:00', '2026-11-01T00:00:00', 'x', 1.0, '{}')",
+            "INSERT INTO lessons VALUES ('/p', 'l', 'text', '[]', 'proposed')",
+            f"UPDATE {table} SET {column} = {value}",  # noqa: S608
+        ):
+            other.execute(statement)
+        with pytest.raises(StorageError, match="damaged"):
+            read(ledger)
 
 
 @pytest.mark.parametrize("version", range(len(MIGRATIONS)))
