@@ -11,6 +11,7 @@ from pathlib import Path
 
 from skillopt.core.skill import Skill
 from skillopt.core.task import Split, content_id
+from skillopt.errors import SkillOptError, StorageError
 from skillopt_sleep.consolidate import Consolidated, Material, TurnedDown, consolidate
 from skillopt_sleep.harvest import ProjectSessions
 from skillopt_sleep.home import StateHome
@@ -24,6 +25,7 @@ from skillopt_sleep.proposal import Lesson, Proposal, TargetFile, file_sha, prop
 from skillopt_sleep.reading import Vocabulary
 from skillopt_sleep.replay import Recorded, mined_tasks
 from skillopt_sleep.route import Route, managed_route, route
+from skillopt_sleep.scope import is_folder
 from skillopt_sleep.session import Session
 from skillopt_sleep.skillfile import read_occasions, render_existing, render_managed
 from skillopt_sleep.split import MIN_EVIDENCE, assign_splits
@@ -51,9 +53,21 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class Blocked:
+    """A skill file that could not be used, with the error in words: nothing was learned for it."""
+
+    project: str
+    path: str
+    what: str
+    why: str
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectNight:
-    """What a night did in one project. `consumed` are the sessions it used, `new_splits` those it gave;
-    `tested` are all sessions of the sealed test that were scored, in this night or before."""
+    """What a night did in one project. `consumed` are the sessions it used (none while a skill file is
+    `blocked`), `new_splits` those it gave; `tested` are all sessions of the sealed test that were scored, in
+    this night or before."""
 
     mined: MinedProject
     splits: Mapping[str, Split]
@@ -63,6 +77,7 @@ class ProjectNight:
     pending: tuple[Pending, ...] = ()
     consumed: tuple[str, ...] = ()
     tested: frozenset[str] = frozenset()
+    blocked: tuple[Blocked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +113,7 @@ async def project_night(
         s.id for s in found.sessions
     }
     folder = Path(found.project)
-    if not fresh or not folder.is_dir():
+    if not fresh or not is_folder(folder):
         return ProjectNight(mined, known, {})
     new_splits = give_splits(mined, found.sessions, known)
     splits = {**known, **new_splits}
@@ -120,8 +135,13 @@ async def project_night(
     open_splits = {i: s for i, s in splits.items() if s is not Split.TEST or i not in tested}
     drafted: list[Drafted] = []
     rejected: list[Rejected] = []
+    blocked: list[Blocked] = []
     for target, wants in sorted(by_route.items(), key=lambda r: str(r[0].path)):
-        live = target.path.read_bytes() if target.path.exists() else None
+        try:
+            live = _live(target)
+        except SkillOptError as error:
+            blocked.append(Blocked(found.project, str(target.path), error.what, error.why, error.next))
+            continue
         waiting = open_proposal_for(around.state, target.path)
         # What a killed night staged is not recorded: its sessions are still to be used, and used again here.
         kept = tuple(each for each in waiting.lessons if each.id in recorded) if waiting else ()
@@ -147,8 +167,9 @@ async def project_night(
         proposals=tuple(d.proposal for d in drafted),
         rejected=tuple(rejected),
         pending=pending,
-        consumed=tuple(sorted(fresh)),
+        consumed=() if blocked else tuple(sorted(fresh)),
         tested=frozenset(tested),
+        blocked=tuple(blocked),
     )
 
 
@@ -260,6 +281,24 @@ def _material(
         meaning=mined.meaning,
         refused=refused,
     )
+
+
+def _live(target: Route) -> bytes | None:
+    """The bytes of the skill file, None when there is none.
+
+    Raises SkillOptError when it cannot be read or no lesson could be written into it.
+    """
+    try:
+        target.path.stat()
+        live = target.path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageError(
+            f"cannot read {target.path}", why=str(error), next="mend the file or the links that lead to it"
+        ) from error
+    Skill.from_bytes(_rendered(target, live, (), ())).regions()
+    return live
 
 
 def _rendered(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 _MAX_POINTER_BYTES = 4096
+_MAX_PATH_BYTES = 4096
+_MAX_NAME_BYTES = 255
 
 
 def git_root(folder: Path) -> Path | None:
@@ -54,28 +56,36 @@ def _read_pointer(path: Path) -> str:
         return ""
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder that can be looked at. Never raises."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def _can_exist(path: str) -> bool:
+    """Whether a system could have a folder of this name: a longer one is no folder anybody worked in."""
+    names = path.encode("utf-8", "replace")
+    too_long = any(len(name) > _MAX_NAME_BYTES for name in names.split(b"/"))
+    return b"\0" not in names and len(names) < _MAX_PATH_BYTES and not too_long
+
+
 def project_of(cwd: str | None, recorded_git_root: str | None = None) -> str | None:
     """The project a session that ran in `cwd` belongs to, as an absolute path; None without a folder.
 
     While the folder exists its git root is asked, then the folder itself. A folder that is gone keeps the
     git root its client recorded, when that root contains it, else its own path.
     """
-    if not cwd or "\0" in cwd:
+    if not cwd or "\0" in cwd or not _can_exist(cwd):
         return None
     folder = Path(cwd)
     if not folder.is_absolute():
         return None
-    try:
-        exists = folder.is_dir()
-    except OSError:
-        exists = False
-    if exists:
+    if is_folder(folder):
         root = git_root(folder)
         return str(root) if root else str(folder.resolve())
-    if recorded_git_root and "\0" not in recorded_git_root and folder.is_relative_to(recorded_git_root):
+    if recorded_git_root and _can_exist(recorded_git_root) and folder.is_relative_to(recorded_git_root):
         recorded = Path(recorded_git_root)
-        try:
-            return str(git_root(recorded) or recorded) if recorded.is_dir() else str(recorded)
-        except OSError:
-            return str(recorded)
+        return str((git_root(recorded) if is_folder(recorded) else None) or recorded)
     return str(folder)

@@ -6,7 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import anyio
@@ -14,7 +14,7 @@ import click
 
 from skillopt.cli.output import print_error, print_json, say
 from skillopt.core.task import Split
-from skillopt.errors import StorageError
+from skillopt.errors import ConfigError, StorageError
 from skillopt_sleep.cli.harvest_commands import (
     elsewhere_lines,
     left_out,
@@ -92,6 +92,7 @@ def run_command(dry_run: bool, **options: Any) -> None:
         )
         with timed("learning", given):
             nights = [anyio.run(_night, each, ledger, around, dry_run) for each in found]
+        _refuse_if_all_blocked(nights, chosen)
         reports = source_reports(report, ledger.summaries(chosen.folders, chosen.sources, since=chosen.since))
         told = sources_json(reports, files)
         payload = _run_json(around.night_id, nights, told, time.monotonic() - started, dry_run=dry_run)
@@ -106,6 +107,13 @@ def run_command(dry_run: bool, **options: Any) -> None:
         return
     read = sources_lines(reports, chosen, files)
     say(*read, "", *_run_lines(nights, reports, known, chosen, dry_run=dry_run))
+
+
+def _refuse_if_all_blocked(nights: Sequence[ProjectNight], chosen: Scope) -> None:
+    """The night of one project whose skill cannot be used is none; among several it stops no other."""
+    if chosen.project is not None:
+        for one in (blocked for night in nights for blocked in night.blocked):
+            raise ConfigError(f"{one.path}: {one.what}", why=one.why, next=one.next)
 
 
 async def _night(found: Any, ledger: Ledger, around: Surroundings, dry_run: bool) -> ProjectNight:
@@ -168,6 +176,7 @@ def _run_json(
             for n in nights
             for p in n.pending
         ],
+        "blocked": [asdict(b) for n in nights for b in n.blocked],
         "spend": {"calls": 0, "tokens": 0, "usd": 0.0},
         "seconds": round(seconds, 3),
     }
@@ -224,6 +233,9 @@ def _run_lines(
             f"{p.missing} more needed to learn it and to test it."
             for p in night.pending
         ]
+        for blocked in night.blocked:
+            lines.append(f"Nothing was learned for {blocked.path}: {blocked.what}.")
+            lines += [f"  {text}" for text in (blocked.why, blocked.next) if text]
     if proposals and dry_run:
         return [*lines, "Dry run: nothing was staged or consumed.", "Next: skillopt-sleep run"]
     if proposals:

@@ -81,6 +81,11 @@ def test_odd_pointers_keep_the_folder(tmp_path: Path, pointer: bytes) -> None:
         ("", None, None),
         ("relative", None, None),
         ("/nul\0byte", None, None),
+        ("/" + "a" * 300, None, None),
+        ("/" + "a/" * 3000, None, None),
+        ("/" + "é" * 128, None, None),
+        ("/gone/repo/sub", "/gone/" + "a/" * 3000, "/gone/repo/sub"),
+        ("/proc/1/cwd/inside", None, "/proc/1/cwd/inside"),
     ],
 )
 def test_folders_that_are_gone_keep_their_path(

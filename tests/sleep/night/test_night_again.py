@@ -364,3 +364,39 @@ def test_the_state_is_private(slept: Night) -> None:
     developer, _ = slept
     for path in (developer.state, *developer.state.rglob("*")):
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+# --- a skill file nobody can use ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "spoilt", [b"\xff\xfe latin", b"# S\n<!-- SKILLOPT_LEARNED_START -->\n", "loop", "folder"]
+)
+def test_an_odd_skill_file_stops_only_its_own_lessons(
+    slept: Night, developer: Developer, spoilt: bytes | str
+) -> None:
+    """The other projects have their night; what was left out is named, and is learned once it is mended."""
+    _, whole = slept
+    proposal = whole["proposals"][0]
+    (project,) = (p for p in (developer.web, developer.api) if p.name == Path(proposal["project"]).name)
+    skill = project / Path(proposal["path"]).relative_to(proposal["project"])
+    if spoilt == "loop":
+        skill.parents[2].symlink_to(skill.parents[2])
+        odd = skill.parents[2]
+    elif spoilt == "folder":
+        skill.mkdir(parents=True)
+        odd = skill
+    else:
+        skill.parent.mkdir(parents=True)
+        skill.write_bytes(spoilt)  # type: ignore[arg-type]
+        odd = skill
+    night = developer.night()
+    (blocked,) = night["blocked"]
+    assert (blocked["project"], blocked["path"]) == (str(project), str(skill))
+    assert blocked["what"]
+    assert len(night["proposals"]) == len(whole["proposals"]) - 1
+    if odd.is_dir() and not odd.is_symlink():
+        odd.rmdir()
+    else:
+        odd.unlink()
+    assert [Path(p["project"]).name for p in developer.night()["proposals"]] == [project.name]
