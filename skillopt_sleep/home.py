@@ -79,6 +79,11 @@ class StateHome:
         return self.path / "journal"
 
     @property
+    def purge(self) -> Path:
+        """What a purge is to forget; only there while it is at work, or when it was killed."""
+        return self.path / "purge.json"
+
+    @property
     def logs(self) -> Path:
         return self.path / "logs"
 

@@ -95,6 +95,16 @@ def purged_ids(file: LedgerFile) -> frozenset[str]:
     return frozenset(row[0] for row in file.rows("SELECT id FROM purged"))
 
 
+def known_ids(file: LedgerFile, ids: Collection[str]) -> frozenset[str]:
+    """Those of these session ids that are known, or were until they were purged."""
+    rows = file.rows(
+        """SELECT value FROM json_each(?) AS one WHERE EXISTS (SELECT 1 FROM sessions WHERE id = one.value)
+           OR EXISTS (SELECT 1 FROM purged WHERE purged.id = one.value)""",
+        (array_column(list(ids)),),
+    )
+    return frozenset(row[0] for row in rows)
+
+
 def purge_rows(file: LedgerFile, chosen: Chosen) -> int:
     """Forget the chosen sessions and all that was said in them, in one transaction; how many lessons went.
 

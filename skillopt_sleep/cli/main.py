@@ -28,6 +28,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "undo": (_REVIEW, "undo_command", "Take back the last adopt, or one receipt."),
     "recover": (_REVIEW, "recover_command", "Finish or reverse what a crash interrupted."),
     "nights": ("skillopt_sleep.cli.state_commands", "nights", "Every night that finished."),
+    "purge": (
+        "skillopt_sleep.cli.purge_commands",
+        "purge_command",
+        "Forget sessions, and every word of them that was kept.",
+    ),
     "config": ("skillopt_sleep.cli.state_commands", "config", "Show or change the settings."),
 }
 """Name: the module, the command in it, and its line in the help; in the order of the help."""

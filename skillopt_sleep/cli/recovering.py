@@ -23,3 +23,9 @@ def say_recovered(home: StateHome, *, must_recover: bool) -> None:
             raise
         lines = [] if isinstance(error, LockHeldError) else [str(error)]
     say(*(" ".join(line.split()) for line in lines), err=True)
+
+
+def interrupted(home: StateHome) -> list[str]:
+    """The commands that finish what is (still) interrupted: `recover`, `purge`."""
+    is_pending = home.journal.is_dir() and any(home.journal.iterdir())
+    return [*(["recover"] if is_pending else []), *(["purge"] if home.purge.exists() else [])]

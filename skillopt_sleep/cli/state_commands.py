@@ -12,7 +12,7 @@ from skillopt.cli.output import print_json, say
 from skillopt.errors import ConfigError
 from skillopt.store.files import write_atomic
 from skillopt_sleep.cli.options import Caller, common, common_options, project_at, source_names
-from skillopt_sleep.cli.recovering import say_recovered
+from skillopt_sleep.cli.recovering import interrupted, say_recovered
 from skillopt_sleep.cli.text import counted, table
 from skillopt_sleep.home import StateHome
 from skillopt_sleep.ledger import Ledger
@@ -33,10 +33,14 @@ _NOTHING = LedgerCounts(files=0, sessions=0, human=0, consumed=0, projects=0, ni
 @click.command()
 @common_options
 def status(**options: Any) -> None:
-    """What is known, what waits for review, and what to do next, for the whole home. Changes nothing."""
+    """What is known, what waits for review, and what to do next, for the whole home.
+
+    It changes nothing, but for what a crash interrupted, which it finishes as every command does.
+    """
     caller = Caller.from_process()
     home = common(caller, options).home
     say_recovered(home, must_recover=False)
+    left = interrupted(home)
     counts, nights, projects = _read_ledger(home)
     folders = _folders(caller)
     waiting = _waiting(home)
@@ -57,6 +61,7 @@ def status(**options: Any) -> None:
                 },
                 "last_night": _night_json(nights[-1]) if nights else None,
                 "waiting": [_waiting_json(proposal) for proposal in waiting],
+                "interrupted": left,
                 "unreadable": [{"id": each.id, "path": each.path, "why": each.why} for each in unreadable],
                 "sources": [
                     {
@@ -75,6 +80,9 @@ def status(**options: Any) -> None:
     for each in unreadable:
         say("", f"Cannot be read: {each.path} ({each.why})")
         say(f"  Put back a copy of it, or put it aside: {_way_out(home, each)}")
+    for command in left:
+        what = "A purge" if command == "purge" else "An adopt, undo or discard"
+        say("", f"{what} was interrupted, or is going on. To finish it: skillopt-sleep {command}")
     say("", *_waiting_lines(waiting, counts))
 
 

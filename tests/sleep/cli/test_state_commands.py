@@ -249,3 +249,16 @@ def test_a_folder_that_is_gone_is_no_obstacle(machine: Machine) -> None:
 
     assert done.returncode == 0, done.stderr
     assert os.path.basename(str(gone)) in done.stdout  # noqa: PTH119
+
+
+def test_an_interruption_that_cannot_be_mended_is_told(machine: Machine) -> None:
+    (machine.state / "journal" / "x").mkdir(parents=True)
+    (machine.state / "journal" / "x" / "plan.json").write_text("{")
+
+    told = machine.run("status")
+
+    assert told.code == 0
+    assert "was interrupted, or is going on. To finish it: skillopt-sleep recover" in told.out
+    assert machine.run("status", "--json").json["interrupted"] == ["recover"]
+    for command in ("run", "adopt", "undo", "recover"):
+        assert str(machine.state / "journal" / "x") in machine.run(command).err

@@ -78,9 +78,9 @@ class Desk:
         changes = {"links": placement.links, "occasions": occasions, **changes}
         return self._stage(path, current, new, lessons, "managed", **changes)
 
-    def existing(self, path: Path, *texts: str, **changes: Any) -> Proposal:
+    def existing(self, path: Path, *texts: str | Lesson, **changes: Any) -> Proposal:
         """Stage lessons for a skill the user wrote."""
-        lessons = tuple(self.lesson(text) for text in texts)
+        lessons = tuple(t if isinstance(t, Lesson) else self.lesson(t) for t in texts)
         current = path.read_bytes()
         return self._stage(path, current, render_existing(lessons, current), lessons, "existing", **changes)
 
