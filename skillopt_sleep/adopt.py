@@ -27,7 +27,6 @@ from skillopt_sleep.journal import (
 from skillopt_sleep.proposal import PROPOSAL_SCHEMA, Link, Proposal, TargetFile, file_sha, proposal_id
 from skillopt_sleep.receipt import RECEIPT_SCHEMA, Receipt, Refusal, next_adoption
 from skillopt_sleep.records import Unreadable, to_bytes
-from skillopt_sleep.safety import screen_lessons
 from skillopt_sleep.skillfile import read_occasions, render_existing, render_managed
 from skillopt_sleep.stage import (
     NEW_FILE,
@@ -79,6 +78,7 @@ class _Prepared:
     links: tuple[Link, ...]
     folders: tuple[Path, ...]
     rest: tuple[Proposal, bytes] | None
+    allowed: tuple[str, ...]
 
 
 def choose(
@@ -175,7 +175,7 @@ def _reason(error: Exception) -> str:
 def _prepare(home: StateHome, choice: Choice, adopter: Adopter) -> _Prepared:
     proposal = choice.proposal
     project = Path(proposal.project) if proposal.project else None
-    _check_findings(choice, adopter)
+    allowed = _check_findings(choice, adopter)
     real = confine(Path(proposal.target.path), project=project, home=adopter.user_home)
     before = read_live(real)
     if (None if before is None else file_sha(before)) != proposal.target.base_sha:
@@ -196,24 +196,25 @@ def _prepare(home: StateHome, choice: Choice, adopter: Adopter) -> _Prepared:
         links=links,
         folders=_missing_folders([real.parent, *(Path(link.path).parent for link in links)]),
         rest=rest,
+        allowed=allowed,
     )
 
 
 def _without_flagged(choice: Choice, adopter: Adopter) -> tuple[Choice, list[Refusal]]:
     """A whole proposal without the lessons that a finding blocks, when others are left; those stay staged."""
     proposal = choice.proposal
-    blocking = {finding.name for finding in proposal.findings} - adopter.allow
+    blocking = [finding for finding in proposal.findings if finding.name not in adopter.allow]
     if choice.lessons is not None or not blocking:
         return choice, []
-    flagged = {x.id: {f.name for f in screen_lessons([x])} & blocking for x in proposal.lessons}
+    flagged = {x.id: sorted({f.name for f in blocking if f.lesson == x.id}) for x in proposal.lessons}
     clean = tuple(name for name, found in flagged.items() if not found)
-    if not clean or set().union(*flagged.values()) != blocking:
+    if not clean or any(finding.lesson not in flagged for finding in blocking):
         return choice, []
     held_back = [
         Refusal(
             f"{proposal.id}/{x.id}",
-            f'A safety finding holds this lesson back: "{x.text}" ({", ".join(sorted(flagged[x.id]))}). '
-            f"To adopt it all the same: --lesson {x.id} --allow {' --allow '.join(sorted(flagged[x.id]))}.",
+            f'A safety finding holds this lesson back: "{x.text}" ({", ".join(flagged[x.id])}). '
+            f"To adopt it all the same: --lesson {x.id} --allow {' --allow '.join(flagged[x.id])}.",
         )
         for x in proposal.lessons
         if flagged[x.id]
@@ -221,18 +222,16 @@ def _without_flagged(choice: Choice, adopter: Adopter) -> tuple[Choice, list[Ref
     return Choice(proposal, clean), held_back
 
 
-def _check_findings(choice: Choice, adopter: Adopter) -> None:
-    findings = choice.proposal.findings
-    if choice.lessons is not None:
-        kept = [lesson for lesson in choice.proposal.lessons if lesson.id in choice.lessons]
-        names = {finding.name for finding in screen_lessons(kept)}
-        # What only a comparison with held-out words can find cannot be looked for again.
-        findings = tuple(finding for finding in findings if finding.name in names | {"echo"})
+def _check_findings(choice: Choice, adopter: Adopter) -> tuple[str, ...]:
+    """The names of the findings that were allowed. Raises RefusedError for one that was not."""
+    chosen = choice.lessons if choice.lessons is not None else [x.id for x in choice.proposal.lessons]
+    findings = [f for f in choice.proposal.findings if not f.lesson or f.lesson in chosen]
     blocking = [finding for finding in findings if finding.name not in adopter.allow]
     if blocking:
         told = "; ".join(f"it {finding.what} ({finding.name}: {finding.where})" for finding in blocking)
-        allow = " ".join(f"--allow {finding.name}" for finding in blocking)
+        allow = " ".join(dict.fromkeys(f"--allow {finding.name}" for finding in blocking))
         raise RefusedError(f"A safety finding blocks it: {told}.", next=f"To adopt it all the same: {allow}.")
+    return tuple(sorted({finding.name for finding in findings}))
 
 
 def _is_missing(link: Link, project: Path) -> bool:
@@ -270,6 +269,7 @@ def chosen_bytes(
         target=TargetFile(proposal.target.path, True, base_sha, proposal.target.mode),
         new_sha=new_sha,
         lessons=others,
+        findings=tuple(f for f in proposal.findings if f.lesson not in choice.lessons),
         links=(),
     )
     return after, (rest, new_bytes)
@@ -354,6 +354,7 @@ def _receipt(each: _Prepared, number: int, adopter: Adopter, now: datetime) -> R
         lessons=each.lessons,
         adopted_at=now,
         by=adopter.by,
+        allowed=each.allowed,
         links=each.links,
         folders=tuple(str(folder) for folder in each.folders),
     )

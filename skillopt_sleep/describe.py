@@ -40,7 +40,8 @@ def proposal_lines(proposal: Proposal) -> Iterator[str]:
         yield ""
         yield "  Safety findings; each blocks adoption until you allow it by name:"
         yield from (
-            f"  - {finding.name}: it {finding.what}: {finding.where}" for finding in proposal.findings
+            f"  - {finding.name}{_of_lesson(finding)}: it {finding.what}: {finding.where}"
+            for finding in proposal.findings
         )
 
 
@@ -54,7 +55,7 @@ def summary_lines(proposal: Proposal) -> Iterator[str]:
         test = proposal.test
         yield f"  sealed test: {test.before:.2f} -> {test.after:.2f} on {_of(test.n, 'session')}"
     for finding in proposal.findings:
-        yield f"  blocked by a safety finding: {finding.name} ({finding.what})"
+        yield f"  blocked by a safety finding{_of_lesson(finding)}: {finding.name} ({finding.what})"
 
 
 def proof(lesson: Lesson) -> str:
@@ -99,7 +100,12 @@ def proposal_json(proposal: Proposal) -> dict[str, Json]:
 
 def finding_json(finding: Finding) -> dict[str, Json]:
     """One of `findings[]`."""
-    return {"name": finding.name, "what": finding.what, "where": finding.where}
+    return {
+        "name": finding.name,
+        "what": finding.what,
+        "where": finding.where,
+        "lesson": finding.lesson or None,
+    }
 
 
 def recovered_lines(recovered: Iterable[Recovered]) -> Iterator[str]:
@@ -139,6 +145,10 @@ def recovered_json(each: Recovered) -> dict[str, Json]:
         "edited": list(each.edited),
         "why": each.why,
     }
+
+
+def _of_lesson(finding: Finding) -> str:
+    return f" in {finding.lesson}" if finding.lesson else ""
 
 
 def _verdict(proposal: Proposal) -> str:

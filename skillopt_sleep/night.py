@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from skillopt.core.skill import Skill
-from skillopt.core.task import Split, content_id
+from skillopt.core.task import Split, Task, content_id
 from skillopt.errors import SkillOptError, StorageError
 from skillopt_sleep.consolidate import Consolidated, Material, TurnedDown, consolidate
 from skillopt_sleep.harvest import ProjectSessions
@@ -25,6 +25,7 @@ from skillopt_sleep.proposal import Lesson, Proposal, TargetFile, file_sha, prop
 from skillopt_sleep.reading import Vocabulary
 from skillopt_sleep.replay import Recorded, mined_tasks
 from skillopt_sleep.route import Route, managed_route, route
+from skillopt_sleep.safety import HeldOut
 from skillopt_sleep.scope import is_folder
 from skillopt_sleep.session import Session
 from skillopt_sleep.skillfile import read_occasions, render_existing, render_managed
@@ -154,7 +155,9 @@ async def project_night(
         if outcome.test is not None:
             tested |= {Recorded.of(t).session_id for t in material.tasks if t.split is Split.TEST}
         if outcome.lessons:
-            drafted.append(_draft(found.project, target, live, kept, outcome, sources, around))
+            drafted.append(
+                _draft(found.project, target, live, kept, outcome, held_out_of(material), sources, around)
+            )
     if not dry_run:
         drafted = [
             Drafted(stage(around.state, d.proposal, d.new_bytes, d.held_out), d.new_bytes, d.held_out)
@@ -310,13 +313,29 @@ def _rendered(
     return render_existing(lessons, live)
 
 
+def held_out_of(material: Material) -> HeldOut:
+    """What an optimizer must not have seen of these tasks, and what it was shown."""
+    shown = [task for task in material.tasks if task.split is Split.TRAIN]
+    hidden = [task for task in material.tasks if task.split is not Split.TRAIN]
+    ran = [" ".join(op.tokens) for task in shown for op in Recorded.of(task).first]
+    return HeldOut(
+        texts=tuple(dict.fromkeys(filter(None, (Recorded.of(t).said for t in hidden)))),
+        literals=tuple(dict.fromkeys(_literals(hidden))),
+        heard=tuple(dict.fromkeys([*(Recorded.of(t).said for t in shown), *_literals(shown), *ran])),
+    )
+
+
+def _literals(tasks: Iterable[Task]) -> list[str]:
+    return [str(check.arg) for task in tasks for check in task.checks]
+
+
 @dataclass(frozen=True, slots=True)
 class Drafted:
     """A proposal before it is staged, with its bytes and the held-out words its lessons must not repeat."""
 
     proposal: Proposal
     new_bytes: bytes
-    held_out: tuple[str, ...]
+    held_out: HeldOut
 
 
 def _draft(
@@ -325,6 +344,7 @@ def _draft(
     live: bytes | None,
     kept: Sequence[Lesson],
     outcome: Consolidated,
+    held_out: HeldOut,
     sources: Sequence[str],
     around: Surroundings,
 ) -> Drafted:
@@ -332,7 +352,6 @@ def _draft(
     occasions = tuple(dict.fromkeys(o for lesson in lessons for o in lesson.occasions))
     new = _rendered(target, live, lessons, occasions)
     base_sha = file_sha(live) if live is not None else None
-    trained_on = {q.words for lesson in lessons for q in lesson.train}
     proposal = Proposal(
         id=proposal_id(str(target.path), base_sha, file_sha(new)),
         project=project,
@@ -354,5 +373,4 @@ def _draft(
         occasions=occasions,
         test=outcome.test,
     )
-    held_out = tuple(q.words for lesson in lessons for q in lesson.held_out if q.words not in trained_on)
     return Drafted(proposal, new, held_out)

@@ -95,11 +95,13 @@ class SealedTest:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something in the added text a person must look at: `what` the rule says, `where` the words are."""
+    """Something in the added text a person must look at: `what` the rule says, `where` the words are, and the
+    id of the `lesson` they belong to (empty: of no single one)."""
 
     name: str
     what: str
     where: str
+    lesson: str = ""
 
 
 @dataclass(frozen=True, slots=True)

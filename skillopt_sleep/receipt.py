@@ -20,7 +20,8 @@ class Receipt:
     """One adopted proposal. All receipts of one command have the same `adoption` number, which only grows.
 
     `path` is the file as the harness sees it, `real_path` the one behind its links. A hash of None means
-    there was no file. `links` and `folders` are those this adopt made; `lessons` the ids it added.
+    there was no file. `links` and `folders` are those this adopt made; `lessons` the ids it added; `allowed`
+    the safety findings that `by` accepted for them.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Receipt:
     by: str
     links: tuple[Link, ...] = ()
     folders: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
     undone_at: datetime | None = None
 
 

@@ -22,7 +22,7 @@ from skillopt_sleep.journal import Plan, StateChange, commit
 from skillopt_sleep.lockfile import held
 from skillopt_sleep.proposal import PROPOSAL_SCHEMA, Proposal, file_sha
 from skillopt_sleep.records import Unreadable, read_each, to_bytes
-from skillopt_sleep.safety import screen_lessons
+from skillopt_sleep.safety import HeldOut, screen_lessons
 
 DISCARD_SCHEMA = "discard/1"
 LOCK_WAIT_S = 20.0
@@ -58,7 +58,9 @@ def delivery_lock(home: StateHome, wait_s: float = LOCK_WAIT_S) -> Iterator[None
         yield
 
 
-def stage(home: StateHome, proposal: Proposal, new_bytes: bytes, held_out: Sequence[str] = ()) -> Proposal:
+def stage(
+    home: StateHome, proposal: Proposal, new_bytes: bytes, held_out: Sequence[str] | HeldOut = ()
+) -> Proposal:
     """Keep `proposal` for its night and return it with its safety findings completed.
 
     Once published it replaces what waits for the same skill file: the caller merges those lessons first
@@ -68,8 +70,8 @@ def stage(home: StateHome, proposal: Proposal, new_bytes: bytes, held_out: Seque
     if file_sha(new_bytes) != proposal.new_sha:
         raise ValueError("the staged bytes are not those the proposal names")
     found = screen_lessons(proposal.lessons, proposal.occasions, held_out)
-    known = {finding.name for finding in proposal.findings}
-    findings = proposal.findings + tuple(finding for finding in found if finding.name not in known)
+    known = {(finding.lesson, finding.name) for finding in proposal.findings}
+    findings = proposal.findings + tuple(f for f in found if (f.lesson, f.name) not in known)
     staged = dataclasses.replace(proposal, findings=findings)
     disk = Disk()
     home.make()

@@ -40,6 +40,13 @@ class Caller:
     def user_home(self) -> Path:
         return user_home(self.env)
 
+    @property
+    def user_name(self) -> str:
+        """The person's login name, for receipts; it says who decided, it proves nothing."""
+        return next(
+            (self.env[key] for key in ("LOGNAME", "USER", "USERNAME") if self.env.get(key)), "unknown"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Common:

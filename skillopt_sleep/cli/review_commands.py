@@ -33,6 +33,7 @@ from skillopt_sleep.records import Unreadable
 from skillopt_sleep.recovery import clear_unfinished, recover_pending
 from skillopt_sleep.review import Reviewed, night_line, reviewed
 from skillopt_sleep.runlock import run_lock
+from skillopt_sleep.safety import finding_names
 from skillopt_sleep.stage import PUT_ASIDE, discard, load, staged_bytes, unreadable, waiting
 from skillopt_sleep.undo import Reversal, UndoResult, undo
 
@@ -103,12 +104,13 @@ def diff_command(proposal_id: str | None, **options: Any) -> None:
 def adopt_command(ids: tuple[str, ...], allow: tuple[str, ...], yes: bool, **options: Any) -> int:
     """Write proposals to the live skill files: all of them, or those that are refused stay staged."""
     caller, given = Caller.from_process(), _given(options)
+    _check_names(allow)
     choices, unknown = _chosen(waiting(given.home), unreadable(given.home), ids, options)
     is_asking = not yes and not given.as_json and is_terminal()
     if choices and is_asking and not _agreed(given.home, choices):
         say("Nothing was changed.", "Next: skillopt-sleep discard ID --why TEXT, or adopt later")
         return 0
-    adopter = Adopter(caller.user_home, frozenset(allow))
+    adopter = Adopter(caller.user_home, frozenset(allow), by=caller.user_name)
     result = adopt(given.home, choices, adopter, now=caller.now)
     return _report_adopt(given, result, (*unknown, *result.refused))
 
@@ -194,6 +196,14 @@ def _chosen(
     return choose(
         open_proposals, ids=ids, skill=skill, lessons=lessons, everything=everything, damaged=damaged
     )
+
+
+def _check_names(allow: Sequence[str]) -> None:
+    """Raises UsageError for a name no finding has, with those there are."""
+    names = finding_names()
+    for name in allow:
+        if name not in names:
+            raise click.UsageError(f"no safety finding is called {name!r}; there are {', '.join(names)}")
 
 
 def _agreed(home: StateHome, choices: Sequence[Choice]) -> bool:
@@ -303,6 +313,8 @@ def _receipt_json(receipt: Receipt, before_sha: str | None, after_sha: str | Non
         "proposal": receipt.proposal,
         "skill": receipt.skill,
         "project": receipt.project,
+        "allowed": list(receipt.allowed),
+        "by": receipt.by,
         "links": [link.path for link in receipt.links],
     }
 
