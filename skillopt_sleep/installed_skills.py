@@ -49,9 +49,12 @@ def existing_skills(project: Path, home: Path) -> tuple[InstalledSkill, ...]:
 def _skill_files(base: Path, roots: tuple[str, ...]) -> Iterator[Path]:
     for root in roots:
         folder = base / root
-        if folder.is_dir():
-            # `os.path.lexists` keeps a skill whose link dangles, to be listed with its problem.
-            yield from (f / SKILL_FILE for f in sorted(folder.iterdir()) if os.path.lexists(f / SKILL_FILE))
+        try:
+            inside = sorted(folder.iterdir()) if folder.is_dir() else []
+        except OSError:
+            continue  # closed to this user, and so to their clients
+        # `os.path.lexists` keeps a skill whose link dangles, to be listed with its problem.
+        yield from (f / SKILL_FILE for f in inside if os.path.lexists(f / SKILL_FILE))
 
 
 def _read_skill(path: Path, level: Literal["project", "user"]) -> InstalledSkill:

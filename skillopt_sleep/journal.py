@@ -112,14 +112,18 @@ def _left(home: Path) -> list[Path]:
 
 
 def read_live(path: Path) -> bytes | None:
-    """The bytes of a live file, None when nothing is there. Raises RefusedError if it is no regular file."""
+    """The bytes of a live file, None when nothing is there.
+
+    Raises RefusedError if it is no regular file or cannot be read.
+    """
     try:
-        kind = path.lstat().st_mode
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise RefusedError(f"{path} is not a regular file.")
+        return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    if not stat.S_ISREG(kind):
-        raise RefusedError(f"{path} is not a regular file.")
-    return path.read_bytes()
+    except OSError as error:
+        raise RefusedError(f"{path} cannot be read.", why=error.strerror or str(error)) from error
 
 
 def commit(home: Path, plan: Plan, blobs: Mapping[str, bytes], disk: Disk) -> None:

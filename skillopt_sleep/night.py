@@ -11,11 +11,12 @@ from pathlib import Path
 
 from skillopt.core.skill import Skill
 from skillopt.core.task import Split, Task, content_id
-from skillopt.errors import SkillOptError, StorageError
+from skillopt.errors import SkillOptError
 from skillopt_sleep.consolidate import Consolidated, Material, TurnedDown, consolidate
 from skillopt_sleep.harvest import ProjectSessions
 from skillopt_sleep.home import StateHome
 from skillopt_sleep.installed_skills import existing_skills
+from skillopt_sleep.journal import read_live
 from skillopt_sleep.ledger import Ledger
 from skillopt_sleep.ledger_rows import KnownLesson, LessonStatus, RejectedLesson
 from skillopt_sleep.mine.embed import Embedder
@@ -31,6 +32,7 @@ from skillopt_sleep.session import Session
 from skillopt_sleep.skillfile import read_occasions, render_existing, render_managed
 from skillopt_sleep.split import MIN_EVIDENCE, assign_splits
 from skillopt_sleep.stage import discarded, open_proposal_for, stage
+from skillopt_sleep.targets import confine
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,6 @@ async def project_night(
     by_route: dict[Route, list[Want]] = defaultdict(list)
     for want in ready:
         by_route[route(want, used, installed, managed, around.embedder)].append(want)
-    recorded = {lesson.lesson_id for lesson in ledger.lessons(found.project)}
     # A test session is scored once: what an earlier night has read is sealed no more.
     tested = set(json.loads(ledger.value(tested_key(found.project)) or "[]"))
     open_splits = {i: s for i, s in splits.items() if s is not Split.TEST or i not in tested}
@@ -139,13 +140,12 @@ async def project_night(
     blocked: list[Blocked] = []
     for target, wants in sorted(by_route.items(), key=lambda r: str(r[0].path)):
         try:
-            live = _live(target)
+            live = _live(target, folder, around.user_home)
         except SkillOptError as error:
             blocked.append(Blocked(found.project, str(target.path), error.what, error.why, error.next))
             continue
         waiting = open_proposal_for(around.state, target.path)
-        # What a killed night staged is not recorded: its sessions are still to be used, and used again here.
-        kept = tuple(each for each in waiting.lessons if each.id in recorded) if waiting else ()
+        kept = waiting.lessons if waiting else ()
         occasions = [occasion for each in kept for occasion in each.occasions]
         refused = _refused(wants, ledger.rejected_lessons(found.project))
         base = Skill.from_bytes(_rendered(target, live, kept, occasions))
@@ -286,21 +286,14 @@ def _material(
     )
 
 
-def _live(target: Route) -> bytes | None:
+def _live(target: Route, project: Path, user_home: Path) -> bytes | None:
     """The bytes of the skill file, None when there is none.
 
-    Raises SkillOptError when it cannot be read or no lesson could be written into it.
+    Raises SkillOptError when it may not be changed, cannot be read, or could not take a lesson.
     """
-    try:
-        target.path.stat()
-        live = target.path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StorageError(
-            f"cannot read {target.path}", why=str(error), next="mend the file or the links that lead to it"
-        ) from error
-    Skill.from_bytes(_rendered(target, live, (), ())).regions()
+    live = read_live(confine(target.path, project=project, home=user_home))
+    if live is not None:
+        Skill.from_bytes(_rendered(target, live, (), ())).regions()
     return live
 
 

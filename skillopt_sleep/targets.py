@@ -130,7 +130,9 @@ def check_writable(real: Path) -> None:
                 next="Make it a file of its own, or a symbolic link, then run this again.",
             )
     nearest = next(folder for folder in real.parents if folder.exists())
-    if not (nearest.is_dir() and os.access(nearest, os.W_OK) and nearest.stat().st_mode & stat.S_IWUSR):
+    if not nearest.is_dir():
+        raise RefusedError(f"{nearest} is not a folder.", next="Move it away, then run this again.")
+    if not (os.access(nearest, os.W_OK) and nearest.stat().st_mode & stat.S_IWUSR):
         raise RefusedError(
             f"The folder {nearest} is read-only.", next="Make it writable, then run this again."
         )

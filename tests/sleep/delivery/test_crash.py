@@ -209,3 +209,52 @@ def test_an_edit_in_the_moment_of_writing_is_not_lost(both: Any) -> None:
     assert far.read_bytes() == b"typed just now"
     now = desk.snapshot()
     assert {k: v for k, v in now.items() if k != str(far)} == {k: v for k, v in old.items() if k != str(far)}
+
+
+@pytest.mark.parametrize("moment", ["open", "write", "rename"])
+def test_an_edit_up_to_the_very_replacement_is_not_lost(desk: Any, moment: str) -> None:
+    mine = desk.write(".claude/skills/mine/SKILL.md")
+    proposal = desk.existing(mine, "Use uv.")
+
+    def edit(step: str) -> None:
+        if step == moment:
+            mine.write_bytes(b"typed just now")
+
+    with pytest.raises(RefusedError, match="changed while"):
+        desk.adopt(proposal, disk=Disk(edit))
+    assert mine.read_bytes() == b"typed just now"
+    assert [path.name for path in mine.parent.iterdir()] == ["SKILL.md"]
+
+
+def test_a_folder_that_becomes_a_link_under_way_is_not_followed(desk: Any) -> None:
+    mine = desk.write(".claude/skills/mine/SKILL.md")
+    proposal = desk.existing(mine, "Use uv.")
+    elsewhere = desk.root / "elsewhere"
+
+    def swap(step: str) -> None:
+        if step == "rename" and not elsewhere.exists():
+            shutil.copytree(mine.parent, elsewhere)
+            shutil.rmtree(mine.parent)
+            mine.parent.symlink_to(elsewhere)
+
+    with pytest.raises(RefusedError, match="changed while"):
+        desk.adopt(proposal, disk=Disk(swap))
+    assert (elsewhere / "SKILL.md").read_bytes() == b"---\nname: x\n---\nMine.\n"
+
+
+@pytest.mark.parametrize("lost", ["after", "both"])
+def test_damaged_bytes_of_a_plan_are_never_written(both: Any, lost: str) -> None:
+    desk, old, _ = both
+    assert _killed(lambda disk: desk.adopt(*waiting(desk.home), disk=disk), "renamed")
+    (folder,) = (desk.home.path / "journal").iterdir()
+    for blob in folder.iterdir():
+        if blob.name != "plan.json" and (lost == "both" or b"SKILLOPT_LEARNED" in blob.read_bytes()):
+            blob.write_bytes(b"damaged")
+    now = desk.snapshot()
+    (found,) = recover(desk.home.path, Disk())
+    if lost == "both":
+        assert (found.outcome, found.place) == ("unreadable", str(folder))
+        assert desk.snapshot() == now
+    else:
+        assert found.outcome == "reversed"
+        assert desk.snapshot() == old
