@@ -59,6 +59,8 @@ class Episode:
     corrections: tuple[Correction, ...]
     skills: tuple[str, ...]
     at: datetime | None
+    refused: bool = False
+    """Whether the person refused something the agent wanted to do, perhaps without a word."""
 
     @property
     def corrected(self) -> bool:
@@ -254,6 +256,7 @@ def _close(session: Session, current: _Open) -> Episode:
         corrections=tuple(current.corrections),
         skills=session.skills,
         at=current.turn.words.at,
+        refused=any(action.outcome is Outcome.REJECTED for action in current.turn.actions),
     )
 
 

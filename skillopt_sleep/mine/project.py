@@ -30,8 +30,8 @@ class MinedProject:
 
     @property
     def controls(self) -> tuple[Episode, ...]:
-        """The episodes that went well."""
-        return tuple(e for e in self.episodes if not e.corrected)
+        """The episodes that went well: neither corrected nor, without a word, refused."""
+        return tuple(e for e in self.episodes if not (e.corrected or e.refused))
 
 
 def by_time(sessions: Iterable[Session]) -> list[Session]:
