@@ -84,7 +84,7 @@ class VsCodeChat:
         if found.n_bytes and not draft.has_user_turns and state.get("requests") != []:
             count(counts, "no_user_turns")
         if not draft.events:
-            return Reading((), frozen_counts(counts), found.n_bytes)
+            return found.reading(counts)
         draft.cwd = draft.cwd or only_folder_with(folders, requests.edited or requests.cwds)
         session = draft.session(
             session_id=as_str(state.get("sessionId"), counts) or path.stem,
@@ -94,8 +94,7 @@ class VsCodeChat:
             driver=Driver.OWN if draft.is_own(self._own_dirs) else Driver.HUMAN,
             project_of=self._project_of,
         )
-        ids = tuple(draft.ids)
-        return Reading((session,), frozen_counts(counts), found.n_bytes, frozenset(ids) - {""}, (ids,))
+        return found.reading(counts, session, tuple(draft.ids))
 
     def _transcript(self, path: Path) -> Reading:
         """A transcript in the form of Copilot CLI, which does not say which folder was open."""
@@ -117,11 +116,24 @@ class VsCodeChat:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The object a file holds, empty when it cannot be read."""
+    """The object a file holds, empty when it cannot be read; `prefix_sha` is of the first `offset` bytes."""
 
     state: Record
     sha: str
     n_bytes: int
+    prefix_sha: str
+    offset: int
+
+    def reading(self, counts: Counts, session: Session | None = None, ids: tuple[str, ...] = ()) -> Reading:
+        return Reading(
+            sessions=() if session is None else (session,),
+            skipped=frozen_counts(counts),
+            bytes_read=self.n_bytes,
+            record_ids=frozenset(ids) - {""},
+            event_ids=() if session is None else (ids,),
+            offset=self.offset,
+            prefix_sha=self.prefix_sha,
+        )
 
 
 def _log(path: Path, counts: Counter[str]) -> _Found:
@@ -131,11 +143,11 @@ def _log(path: Path, counts: Counter[str]) -> _Found:
     for entry in lines:
         log.apply(entry, lines.n_bytes - n_before)
         n_before = lines.n_bytes
-    return _Found(log.state or {}, lines.sha, lines.n_bytes)
+    return _Found(log.state or {}, lines.sha, lines.n_bytes, lines.prefix_sha, lines.offset)
 
 
 def _whole(path: Path, counts: Counter[str]) -> _Found:
-    nothing = _Found({}, "", 0)
+    nothing = _Found({}, "", 0, "", 0)
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
@@ -157,8 +169,8 @@ def _whole(path: Path, counts: Counter[str]) -> _Found:
         value = json.loads(text) if text.strip() else {}
     except (ValueError, RecursionError):
         count(counts, "bad_json")
-        return _Found({}, sha, n_bytes)
+        value = {}
     if not isinstance(value, dict):
         count(counts, "not_an_object")
         value = {}
-    return _Found(value, sha, n_bytes)
+    return _Found(value, sha, n_bytes, sha, n_bytes)

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from skillopt_sleep.session import Outcome
 from skillopt_sleep.sources import patch
-from skillopt_sleep.sources.base import Counts, Record, as_dict, as_int, as_list, as_str
+from skillopt_sleep.sources.base import Counts, Record, as_dict, as_int, as_list, as_str, json_text
 from skillopt_sleep.sources.draft import Draft
 from skillopt_sleep.sources.vscode_places import local_path
 
@@ -113,7 +113,7 @@ def call(draft: Draft, part: Record, exact: ExactCall, place: Place, counts: Cou
         for name in files:
             use_skill_at(draft, name)
     elif tool:
-        text = _written(exact.given) if exact.given else ""
+        text = json_text(exact.given, counts) if exact.given else ""
         draft.act(place.call_id, "other", tool, text=text, at=place.at, record_id=place.record_id)
     draft.settle(place.call_id, outcome)
 
@@ -195,13 +195,6 @@ def _parsed(given: object) -> Record:
         except (ValueError, RecursionError):
             return {}
     return as_dict(given)
-
-
-def _written(given: Record) -> str:
-    try:
-        return json.dumps(given, ensure_ascii=False)
-    except RecursionError:  # what could be parsed may lie too deep to be written from here
-        return ""
 
 
 def _several(given: Record) -> list[Record]:

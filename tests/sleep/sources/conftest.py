@@ -17,3 +17,9 @@ def transcripts() -> Path:
 @pytest.fixture
 def corpus() -> Path:
     return FIXTURES / "corpus"
+
+
+@pytest.fixture(params=["json", "jsonl"])
+def form(request: pytest.FixtureRequest) -> str:
+    """A chat of VS Code as a whole object, and as a log."""
+    return str(request.param)
