@@ -206,7 +206,7 @@ class JsonLines:
         self._path = path
         self._counts = counts
         self._digest = hashlib.sha256()
-        self._prefix_digest = self._digest
+        self._prefix_digest = hashlib.sha256()
         self._is_torn = False
         self.n_bytes = 0
         self.offset = 0
@@ -224,10 +224,11 @@ class JsonLines:
     def __iter__(self) -> Iterator[Record]:
         try:
             with self._open() as stream:
-                if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                info = os.fstat(stream.fileno())
+                if not stat.S_ISREG(info.st_mode):
                     count(self._counts, "not_a_file")
                     return
-                yield from self._records(stream)
+                yield from self._records(stream, min(max(info.st_size + 1, 4096), _BUFFER_BYTES))
         except OSError:
             count(self._counts, "unreadable")
 
@@ -248,9 +249,9 @@ class JsonLines:
             return compressed.open_transcript(self._path, self._counts)
         return self._path.open("rb", buffering=0)
 
-    def _records(self, stream: RawIOBase | BinaryIO) -> Iterator[Record]:
+    def _records(self, stream: RawIOBase | BinaryIO, n_bytes: int) -> Iterator[Record]:
         """Lines are parsed where they lie in one buffer, which grows with the longest of them."""
-        buffer = bytearray(_BUFFER_BYTES)
+        buffer = bytearray(n_bytes)
         held = 0  # bytes at the start of the buffer: of a line whose end has not come
         is_too_long = False  # the rest of the line is not wanted
         while n := stream.readinto(memoryview(buffer)[held:]):  # type: ignore[union-attr]

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,8 @@ class ClaudeCode:
 
     def __init__(self, own_dirs: tuple[Path, ...] = (), project: ProjectOf = project_of) -> None:
         self._own_dirs = own_dirs
-        self._project_of = project
+        # one harvest meets the same folders again and again
+        self._project_of = lru_cache(maxsize=1024)(project)
 
     def roots(self, env: Mapping[str, str], home: Path) -> tuple[Path, ...]:
         """`$CLAUDE_CONFIG_DIR/projects`, else `~/.claude/projects`."""

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from skillopt_sleep.scope import project_of
@@ -77,7 +78,8 @@ class Codex:
 
     def __init__(self, own_dirs: tuple[Path, ...] = (), project: ProjectOf = project_of) -> None:
         self._own_dirs = own_dirs
-        self._project_of = project
+        # one harvest meets the same folders again and again
+        self._project_of = lru_cache(maxsize=1024)(project)
 
     def roots(self, env: Mapping[str, str], home: Path) -> tuple[Path, ...]:
         """`sessions` and `archived_sessions` of `$CODEX_HOME`, else of `~/.codex`."""

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from skillopt_sleep.scope import project_of
@@ -68,7 +69,8 @@ class CopilotCli:
 
     def __init__(self, own_dirs: tuple[Path, ...] = (), project: ProjectOf = project_of) -> None:
         self._own_dirs = own_dirs
-        self._project_of = project
+        # one harvest meets the same folders again and again
+        self._project_of = lru_cache(maxsize=1024)(project)
 
     def roots(self, env: Mapping[str, str], home: Path) -> tuple[Path, ...]:
         """`$COPILOT_HOME/session-state`, else `~/.copilot/session-state`."""
@@ -160,7 +162,7 @@ class _Transcript:
             self.draft.use_skill(as_str(data.get("name"), self._counts))
         elif kind == "abort":
             self.draft.interrupt(at, event_id)
-        elif not kind.startswith(_SILENT_PREFIXES):
+        elif not _is_silent(kind):
             count_unknown(self._counts, kind)
 
     def _tool(self, kind: str, data: Record, at: datetime | None, event_id: str) -> None:
@@ -272,6 +274,11 @@ def _parsed(arguments: object) -> Record:
         return as_dict(json.loads(arguments))
     except (ValueError, RecursionError):
         return {}
+
+
+@lru_cache(maxsize=512)
+def _is_silent(kind: str) -> bool:
+    return kind.startswith(_SILENT_PREFIXES)
 
 
 def _first_text(given: Record) -> str:

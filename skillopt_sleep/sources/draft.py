@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
 
-from skillopt_sleep.redact import redact, strip_controls
+from skillopt_sleep.redact import redact, redact_all, strip_controls
 from skillopt_sleep.session import Action, AgentText, Driver, Event, Interruption, Outcome, Session, UserTurn
 
 Via: TypeAlias = Literal["prompt", "queued", "rejection", "answer", "command"]
@@ -31,7 +31,10 @@ MAX_FILES = 100
 _MARGIN_CHARS = 8_192
 """Longer than any one secret but a private key: how much of a huge text is looked at behind what is kept."""
 
-_MAX_WAITING_CHARS = 2 * 1024 * 1024
+_GROUP_CHARS = 16 * 1024
+"""How much is searched for secrets at once: a search has its price, and so has one repeated for each text."""
+
+_MAX_WAITING_CHARS = 1024 * 1024
 
 
 def clean(text: str, limit: int) -> str:
@@ -41,7 +44,11 @@ def clean(text: str, limit: int) -> str:
         start = _start_of(text, limit)
         if start is not None:
             return start
-    text = redact(strip_controls(text)).strip()
+    return _clipped(redact(strip_controls(text)), limit)
+
+
+def _clipped(text: str, limit: int) -> str:
+    text = text.strip()
     return text if len(text) <= limit else text[:limit].rstrip() + "…"
 
 
@@ -112,6 +119,9 @@ class Draft:
     _calls: dict[str, int] = field(default_factory=dict)
     _first_at: datetime | None = None
     _last_at: datetime | None = None
+    # what holds a text that is still to be redacted, and how long it may be
+    _waiting: list[tuple[Turn | Reply | Call, str, int]] = field(default_factory=list)
+    _waiting_chars: int = 0
 
     def seen_at(self, at: datetime | None) -> None:
         """A record of this session carries this time."""
@@ -123,16 +133,19 @@ class Draft:
 
     def say(self, text: str, via: Via, at: datetime | None, record_id: str = "") -> bool:
         """The person said this. False when nothing is left of it."""
-        text = clean(text, MAX_TURN_CHARS)
-        if text:
-            self._add(Turn(text, at, via), record_id)
-        return bool(text)
+        text = self._within(text, MAX_TURN_CHARS)
+        if not text or text.isspace():
+            return False
+        self._add(Turn(text, at, via), record_id)
+        self._redact_later("text", len(text), MAX_TURN_CHARS)
+        return True
 
     def reply(self, text: str, at: datetime | None, record_id: str = "") -> None:
         """The agent said this."""
-        text = clean(text, MAX_REPLY_CHARS)
-        if text:
+        text = self._within(text, MAX_REPLY_CHARS)
+        if text and not text.isspace():
             self._add(Reply(text, at), record_id)
+            self._redact_later("text", len(text), MAX_REPLY_CHARS)
 
     def interrupt(self, at: datetime | None, record_id: str = "") -> None:
         """The person stopped the agent; several records of one stop are one event."""
@@ -160,13 +173,17 @@ class Draft:
             Call(
                 kind,
                 _clean_name(tool) if len(tool) <= MAX_NAME_CHARS else clean(tool, MAX_NAME_CHARS),
-                clean(command, MAX_COMMAND_CHARS) if command else "",
+                self._within(command, MAX_COMMAND_CHARS) if command else "",
                 self.paths(files) if files else (),
-                clean(text, MAX_TEXT_CHARS) if text else "",
+                self._within(text, MAX_TEXT_CHARS) if text else "",
                 at,
             ),
             record_id,
         )
+        if command:
+            self._redact_later("command", len(command), MAX_COMMAND_CHARS)
+        if text:
+            self._redact_later("text", len(text), MAX_TEXT_CHARS)
 
     def paths(self, files: Iterable[str]) -> tuple[str, ...]:
         """Paths redacted and made absolute against the session's folder, each once."""
@@ -272,6 +289,7 @@ class Draft:
         fork_of: str | None = None,
     ) -> Session:
         """The finished value."""
+        self._redact_waiting()
         cwd = clean(self.cwd, 4096) if self.cwd else None
         return Session(
             id=clean(session_id, MAX_NAME_CHARS),
@@ -291,9 +309,48 @@ class Draft:
             notes=tuple(self.notes),
         )
 
+    @staticmethod
+    def _within(text: str, limit: int) -> str:
+        """Without control characters; a huge text is done with at once, so that it is not held."""
+        if len(text) > limit + 2 * _MARGIN_CHARS:
+            return clean(text, limit)
+        return strip_controls(text)
+
+    def _redact_later(self, name: str, n_chars: int, limit: int) -> None:
+        """The field of the last event holds a text to redact, together with others."""
+        event = self.events[-1]
+        if not isinstance(event, Interruption):
+            self._waiting.append((event, name, limit))
+            self._waiting_chars += n_chars
+            if self._waiting_chars > _MAX_WAITING_CHARS:
+                self._redact_waiting()
+
+    def _redact_waiting(self) -> None:
+        group: list[tuple[Turn | Reply | Call, str, int]] = []
+        texts: list[str] = []
+        n_chars = 0
+        for one in self._waiting:
+            text = getattr(one[0], one[1])
+            group.append(one)
+            texts.append(text)
+            n_chars += len(text)
+            if n_chars > _GROUP_CHARS:
+                _redact_group(group, texts)
+                group.clear()
+                texts.clear()
+                n_chars = 0
+        _redact_group(group, texts)
+        self._waiting.clear()
+        self._waiting_chars = 0
+
     def _add(self, event: Turn | Reply | Call | Interruption, record_id: str) -> None:
         self.events.append(event)
         self.ids.append(record_id)
+
+
+def _redact_group(group: list[tuple[Turn | Reply | Call, str, int]], texts: list[str]) -> None:
+    for (event, name, limit), text in zip(group, redact_all(texts), strict=True):
+        setattr(event, name, _clipped(text, limit))
 
 
 def _finished(event: Turn | Reply | Call | Interruption) -> Event:
