@@ -176,8 +176,10 @@ class Ledger:
     def put_files(self, source: str, files: Sequence[FoundFile]) -> None:
         """`put_reading` of several files, all or none."""
         with self._file.writing() as connection:
+            # Most files come when no night has been yet: then none of them is asked for its consumer.
+            had_nights = bool(connection.execute("SELECT 1 FROM nights LIMIT 1").fetchall())
             for file in files:
-                self._put_file(connection, source, file)
+                self._put_file(connection, source, file, had_nights)
 
     def put_states(self, source: str, states: Mapping[str, FileState]) -> None:
         """The known files of a source, by path, whose content is as it was, as they are now."""
@@ -199,7 +201,7 @@ class Ledger:
             found.setdefault(first, set()).add(session_id)
         return {first: frozenset(ids) for first, ids in found.items()}
 
-    def _put_file(self, connection: Connection, source: str, file: FoundFile) -> None:
+    def _put_file(self, connection: Connection, source: str, file: FoundFile, had_nights: bool) -> None:
         sessions = [packed(found) for found in file.sessions]
         if strays := [session.path for session in sessions if session.path != file.path]:
             raise ValueError(f"{file.path} cannot hold a session of {strays[0]}")
@@ -213,7 +215,7 @@ class Ledger:
                 session.id_column,
                 path,
                 *session.columns[1:11],
-                self._consumer(session),
+                self._consumer(session) if had_nights else None,
                 *session.columns[11:],
             )
             for session in sessions

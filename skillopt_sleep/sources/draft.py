@@ -62,9 +62,14 @@ def _start_of(text: str, limit: int) -> str | None:
     return start[:limit].rstrip() + "…" if len(start) > limit + _MARGIN_CHARS // 2 else None
 
 
+def _name(text: str) -> str:
+    """`clean` of a name; most come again and again."""
+    return _short_name(text) if len(text) <= MAX_NAME_CHARS else clean(text, MAX_NAME_CHARS)
+
+
 @lru_cache(maxsize=4096)
-def _clean_name(name: str) -> str:
-    return clean(name, MAX_NAME_CHARS)
+def _short_name(text: str) -> str:
+    return clean(text, MAX_NAME_CHARS)
 
 
 @lru_cache(maxsize=4096)
@@ -172,7 +177,7 @@ class Draft:
         self._add(
             Call(
                 kind,
-                _clean_name(tool) if len(tool) <= MAX_NAME_CHARS else clean(tool, MAX_NAME_CHARS),
+                _name(tool),
                 self._within(command, MAX_COMMAND_CHARS) if command else "",
                 self.paths(files) if files else (),
                 self._within(text, MAX_TEXT_CHARS) if text else "",
@@ -243,8 +248,7 @@ class Draft:
 
     def use_skill(self, name: str) -> None:
         """A skill was used."""
-        name = clean(name, MAX_NAME_CHARS).removeprefix("/")
-        if name:
+        if name and (name := _name(name).removeprefix("/")):
             self._skills[name] = None
 
     def drop(self, places: Iterable[int]) -> None:
@@ -290,7 +294,9 @@ class Draft:
     ) -> Session:
         """The finished value."""
         self._redact_waiting()
-        cwd = clean(self.cwd, 4096) if self.cwd else None
+        cwd = None
+        if self.cwd:
+            cwd = _name(self.cwd) if len(self.cwd) <= MAX_NAME_CHARS else clean(self.cwd, 4096)
         return Session(
             id=clean(session_id, MAX_NAME_CHARS),
             source=source,
@@ -298,14 +304,14 @@ class Draft:
             content_sha=content_sha,
             cwd=cwd,
             project=project_of(cwd, self.git_root),
-            branch=clean(self.branch, MAX_NAME_CHARS) or None if self.branch else None,
+            branch=_name(self.branch) or None if self.branch else None,
             started_at=self._first_at,
             ended_at=self._last_at,
             driver=driver,
             events=tuple(map(_finished, self.events)),
             skills=tuple(self._skills),
             fork_of=clean(fork_of, MAX_NAME_CHARS) if fork_of else None,
-            client_version=clean(self.version, 40),
+            client_version=_name(self.version) if len(self.version) <= 40 else clean(self.version, 40),
             notes=tuple(self.notes),
         )
 
