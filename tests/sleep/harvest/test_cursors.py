@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from skillopt_sleep.file_reading import look_at_rest
 from skillopt_sleep.harvest import READER, SourceHarvest, harvest
 from skillopt_sleep.ledger import Ledger
 from skillopt_sleep.migrations import MIGRATIONS
@@ -273,3 +274,23 @@ def test_a_newer_reader_parses_what_did_not_change(place: Place) -> None:
     place.run()
 
     assert place.row_numbers() != before
+
+
+@pytest.mark.parametrize(
+    ("later_ns", "waits"),
+    [(0, True), (1_000_000, True), (-1_000_000, True), (10**9, False), (-(10**18), False)],
+)
+def test_a_file_written_a_moment_ago_is_looked_at_after_the_clock_has_ticked(
+    tmp_path: Path, later_ns: int, waits: bool
+) -> None:
+    """Whatever changes it within that tick is seen now; what comes later gives it another time."""
+    path = tmp_path / "s"
+    path.write_bytes(b"one")
+    now_ns = path.stat().st_ctime_ns + later_ns
+
+    def sleep(_seconds: float) -> None:
+        path.write_bytes(b"one, two")
+
+    state = look_at_rest(path, now_ns=lambda: now_ns, sleep=sleep)
+
+    assert state.size == (8 if waits else 3)
