@@ -1,69 +1,94 @@
-"""Views of the same things, joined, and clustered by average linkage."""
+"""Clusters by average linkage: of few things exactly, of many from near neighbours first."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-Matrix = NDArray[np.float32]
+from skillopt_sleep.mine.condense import between, condense, identical, near_neighbours
+from skillopt_sleep.mine.views import Matrix
 
-
-def inverse_frequency(bags: Sequence[Mapping[str, float]], among: int = 0) -> dict[str, float]:
-    """How telling each feature is: 0 for one that is everywhere, larger the rarer. `among` counts the things
-    the bags were picked from, when they are a part of more."""
-    n = max(len(bags), among)
-    seen = Counter(feature for bag in bags for feature in bag)
-    return {feature: math.log((n + 1) / (count + 0.5)) for feature, count in seen.items()}
+WHOLE = 2_500
+"""So many things are compared each with each, and so many parts of more things."""
 
 
-def cosine_view(bags: Sequence[Mapping[str, float]], lone_weight: float = 0.5, among: int = 0) -> Matrix:
-    """Cosine of weighted bags of features, n x n in [0, 1].
+class Likeness(Protocol):
+    """How alike things are, in [0, 1], a tile at a time."""
 
-    A feature that only one bag has cannot be shared; it counts against a match at `lone_weight`, because
-    the particulars of one session (a file, a name) say little about what was asked. `among` as in
-    `inverse_frequency`.
+    def __len__(self) -> int: ...
+
+    def tile(self, rows: slice, columns: slice) -> Matrix:
+        """Some things against others; slices without a step."""
+        ...
+
+    def only(self, chosen: Sequence[int]) -> Self:
+        """Some of the things, in that order."""
+        ...
+
+    def key(self, row: int) -> bytes:
+        """The same for things that nothing tells apart."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """Groups of things, members and groups in order of their lowest index; singletons are included."""
+
+    groups: list[list[int]]
+    likeness: Likeness
+    similarity: Matrix | None
+
+    def cohesion(self, group: Sequence[int]) -> float:
+        """Mean similarity between different members."""
+        n = len(group)
+        if n < 2:
+            return 0.0
+        if self.similarity is not None:
+            inside = self.similarity[np.ix_(group, group)]
+        else:
+            inside = self.likeness.only(group).tile(slice(None), slice(None))
+        return float((inside.sum() - np.trace(inside)) / (n * (n - 1)))
+
+
+def clusters_of(likeness: Likeness, threshold: float, whole: int = WHOLE) -> Clusters:
+    """Cluster by average linkage with everything compared when there are at most `whole` things.
+
+    More are condensed to `whole` parts first: things that nothing tells apart count as one, then the nearest
+    neighbours join, most alike first. How alike the parts are is then measured on some members of each, and
+    the parts are clustered as so many things would be. Parts beyond `whole` found no near neighbour to join;
+    the largest are clustered, the others stay as they are.
     """
-    telling = inverse_frequency(bags, among)
-    seen = Counter(feature for bag in bags for feature in bag)
-    columns = {f: i for i, f in enumerate(sorted(f for f, count in seen.items() if count > 1))}
-    rows = np.zeros((len(bags), max(1, len(columns))), dtype=np.float32)
-    for i, bag in enumerate(bags):
-        squares = []
-        for feature, weight in bag.items():
-            value = max(0.0, weight * telling[feature])
-            if feature in columns:
-                rows[i, columns[feature]] = value
-                squares.append(value * value)
-            else:
-                squares.append((lone_weight * value) ** 2)
-        # Exactly, because features come from sets, in another order in each process.
-        squared = math.fsum(squares)
-        if squared:
-            rows[i] /= math.sqrt(squared)
-    view: Matrix = np.clip(rows @ rows.T, 0.0, 1.0)
-    return view
+    n = len(likeness)
+    if n <= whole:
+        similarity = likeness.tile(slice(None), slice(None))
+        return Clusters(average_linkage(similarity, threshold), likeness, similarity)
+    same = identical(likeness)
+    kept = likeness.only([members[0] for members in same])
+    weights = [len(members) for members in same]
+    parts = condense(near_neighbours(kept, threshold), weights, threshold, whole)
+    sizes = [sum(weights[i] for i in part) for part in parts]
+    chosen = sorted(sorted(range(len(parts)), key=lambda k: (-sizes[k], k))[:whole])
+    similarity = between(kept, [parts[k] for k in chosen], weights)
+    joined = average_linkage(similarity, threshold, [sizes[k] for k in chosen])
+    left = set(range(len(parts))) - set(chosen)
+    merged = [[i for k in group for i in parts[chosen[k]]] for group in joined] + [parts[k] for k in left]
+    groups = [sorted(i for member in group for i in same[member]) for group in merged]
+    return Clusters(sorted(groups, key=lambda group: group[0]), likeness, None)
 
 
-def join(views: Sequence[tuple[float, Matrix]]) -> Matrix:
-    """Noisy or: evidence of each view, weighted in [0, 1], speaks for a match and none speaks against it."""
-    miss = np.ones_like(views[0][1])
-    for weight, view in views:
-        miss *= 1.0 - weight * view
-    joined: Matrix = 1.0 - miss
-    return joined
-
-
-def average_linkage(similarity: Matrix, threshold: float) -> list[list[int]]:
+def average_linkage(
+    similarity: Matrix, threshold: float, sizes: Sequence[int] | None = None
+) -> list[list[int]]:
     """Clusters whose mean similarity between merged parts is at least `threshold` (nearest-neighbour chain;
-    deterministic). Singletons are included; members and clusters are in order of their lowest index."""
+    deterministic). Singletons are included; members and clusters are in order of their lowest index. `sizes`
+    counts the things each row stands for, one when not given."""
     n = len(similarity)
     sim = similarity.astype(np.float32).copy()
     np.fill_diagonal(sim, -1.0)
-    size = np.ones(n, dtype=np.float32)
+    size = np.ones(n, dtype=np.float32) if sizes is None else np.asarray(sizes, dtype=np.float32)
     members: list[list[int]] = [[i] for i in range(n)]
     alive = np.ones(n, dtype=bool)
     chain: list[int] = []

@@ -6,20 +6,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
 
 from skillopt.core.task import content_id
 from skillopt_sleep.mine.cues import Cues
-from skillopt_sleep.mine.feedback import ENOUGH, Remark, is_ack, spoken_names, weigh
+from skillopt_sleep.mine.feedback import Remark, is_ack, spoken_names, weigh
+from skillopt_sleep.mine.heard import Heard, Said
 from skillopt_sleep.mine.meaning import Meaning
 from skillopt_sleep.mine.ops import Change, Op, change_between, ops_of
-from skillopt_sleep.mine.words import signed, tokens
+from skillopt_sleep.mine.words import tokens
 from skillopt_sleep.session import Action, Driver, Event, Interruption, Outcome, Session, UserTurn
 
 _USUAL = 2
 _PASSES = 3
-_HEARD = 0.38
-_TELLING = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,64 +120,15 @@ class _Open:
     corrections: list[Correction]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Elsewhere:
     """What other sessions say about a remark: changes that recur, what is mere looking around, and what was
-    said there as a correction (session and words)."""
+    said there as a correction."""
 
     usual: frozenset[str] = frozenset()
     looks: Mapping[str, float] = field(default_factory=dict)
-    said: tuple[tuple[str, str], ...] = ()
-    meaning: Meaning | None = None
-
-    def heard(self, words: str, session_id: str) -> int:
-        """In how many other sessions the same was said; counting stops at `ENOUGH`."""
-        if self.meaning is None:
-            return 0
-        if (sessions := self._heard_in.get(words)) is None:
-            sessions = self._heard_in[words] = self._saying(words, self.meaning)
-        return min(ENOUGH, len(sessions - {session_id}))
-
-    def _saying(self, words: str, meaning: Meaning) -> frozenset[str]:
-        """The sessions that said the same, one more than `ENOUGH` at most: one may be the asking one."""
-        sessions: set[str] = set()
-        looked: set[str] = set()
-        for unit in meaning.needed(words, _TELLING, _HEARD):
-            for text in self._having.get(unit, ()):
-                if text in looked:
-                    continue
-                looked.add(text)
-                if (
-                    not self._said_in[text] <= sessions
-                    and meaning.shared(text, words) >= _TELLING
-                    and meaning.likeness(text, words) >= _HEARD
-                ):
-                    sessions.update(self._said_in[text])
-                    if len(sessions) > ENOUGH:
-                        return frozenset(sessions)
-        return frozenset(sessions)
-
-    @cached_property
-    def _heard_in(self) -> dict[str, frozenset[str]]:
-        """What `heard` found before, by words: the same remark is made again and again."""
-        return {}
-
-    @cached_property
-    def _said_in(self) -> Mapping[str, frozenset[str]]:
-        """The sessions in which each text was said."""
-        out: dict[str, set[str]] = {}
-        for session, text in self.said:
-            out.setdefault(text, set()).add(session)
-        return {text: frozenset(sessions) for text, sessions in out.items()}
-
-    @cached_property
-    def _having(self) -> Mapping[str, list[str]]:
-        """Which of the texts said have a word."""
-        out: dict[str, list[str]] = {}
-        for text in self._said_in if self.meaning else ():
-            for unit in signed(text, self.meaning.cues) if self.meaning else ():
-                out.setdefault(unit, []).append(text)
-        return out
+    said: tuple[Said, ...] = ()
+    heard: Heard | None = None
 
 
 def episodes_of(
@@ -223,7 +172,7 @@ def _correction(
         before=current.last,
         change=change,
         usual=bool(atoms(change) & elsewhere.usual),
-        heard=elsewhere.heard(said, session.id),
+        heard=elsewhere.heard.times(said, session.id) if elsewhere.heard else 0,
     )
     weight = weigh(remark, cues)
     if not weight.is_correction:
@@ -324,9 +273,10 @@ def mine_episodes(sessions: Sequence[Session], cues: Cues) -> MinedEpisodes:
 
 def _elsewhere(corrections: Sequence[Correction], looks: Mapping[str, float], meaning: Meaning) -> Elsewhere:
     counts = Counter(atom for atom, _ in {(a, c.session_id) for c in corrections for a in atoms(c.change)})
+    said = tuple((c.session_id, c.text) for c in corrections if c.certain)
     return Elsewhere(
         usual=frozenset(a for a, n in counts.items() if n >= _USUAL),
         looks=looks,
-        said=tuple((c.session_id, c.text) for c in corrections if c.certain),
-        meaning=meaning,
+        said=said,
+        heard=Heard(said, meaning),
     )

@@ -14,7 +14,6 @@ SAME_MEANING = 0.20
 """Likeness from which two sentences count as saying the same; measured on labelled pairs (see the tests)."""
 
 _OUTWEIGHS = 2.0
-_NEARLY = 1.0 - 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,47 +36,30 @@ class Meaning:
     def likeness(self, a: str, b: str) -> float:
         """Weighted overlap of their telling words, in [0, 1]."""
         left, right = signed(a, self.cues), signed(b, self.cues)
-        shared = self._weigh(left.keys() & right.keys())
+        shared = self.weigh(left.keys() & right.keys())
         if not shared:
             return 0.0
-        norm = math.sqrt(self._weigh(left) * self._weigh(right))
+        norm = math.sqrt(self.weigh(left) * self.weigh(right))
         return min(1.0, shared / norm)
 
     def shared(self, a: str, b: str) -> float:
         """How telling the words are that both have, added up; one common word is little."""
         both = signed(a, self.cues).keys() & signed(b, self.cues).keys()
-        return self._weigh(both)
-
-    def needed(self, words: str, least: float, likeness: float) -> tuple[str, ...]:
-        """Words of which a text must have one to share `least` with `words` and be that like them.
-
-        The rarest come first; those left out weigh too little together. Two texts share at most what either
-        weighs, so that likeness asks for its square of what `words` weigh.
-        """
-        rarest = sorted(signed(words, self.cues), key=lambda w: (-self._weight(w), w))
-        left = self._weigh(rarest)
-        asked = max(least, likeness * likeness * left) * _NEARLY
-        out = []
-        for word in rarest:
-            if left < asked:
-                break
-            out.append(word)
-            left -= self._weight(word)
-        return tuple(out)
+        return self.weigh(both)
 
     def contradicts(self, a: str, b: str) -> bool:
         """Whether what they share is mostly wanted by one and forbidden by the other."""
         left, right = signed(a, self.cues), signed(b, self.cues)
         shared = left.keys() & right.keys()
-        against = self._weigh(w for w in shared if left[w] != right[w])
-        return against > _OUTWEIGHS * self._weigh(w for w in shared if left[w] == right[w])
+        against = self.weigh(w for w in shared if left[w] != right[w])
+        return against > _OUTWEIGHS * self.weigh(w for w in shared if left[w] == right[w])
 
     def restates(self, lesson: str, said: str) -> bool:
         """Whether `said` means the same as `lesson` and does not contradict it."""
         return self.likeness(lesson, said) >= SAME_MEANING and not self.contradicts(lesson, said)
 
-    def _weigh(self, words: Iterable[str]) -> float:
-        """The weights of some words added up, exactly: a set gives them in another order in each process."""
+    def weigh(self, words: Iterable[str]) -> float:
+        """How telling some words are, added up exactly: a set gives them in another order in each process."""
         return math.fsum(map(self._weight, words))
 
     def _weight(self, word: str) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from skillopt_sleep.mine.cluster import WHOLE
 from skillopt_sleep.mine.cues import Cues, cues_for
 from skillopt_sleep.mine.embed import Embedder
 from skillopt_sleep.mine.episodes import Episode, mine_episodes
@@ -39,12 +40,17 @@ def by_time(sessions: Iterable[Session]) -> list[Session]:
     return sorted(sessions, key=lambda s: (s.started_at is None, str(s.started_at or ""), s.source, s.id))
 
 
-def mine_project(project: str, sessions: Sequence[Session], embedder: Embedder) -> MinedProject:
-    """Mine the human sessions of one project; pure, and the same for the same sessions in any order."""
+def mine_project(
+    project: str, sessions: Sequence[Session], embedder: Embedder, *, whole: int = WHOLE
+) -> MinedProject:
+    """Mine the human sessions of one project; pure, and the same for the same sessions in any order.
+
+    Up to `whole` episodes are compared each with each, more as `clusters_of` says.
+    """
     cues = cues_for([tokens(turn.text) for s in sessions for turn in s.user_turns])
     ordered = by_time(sessions)
     read = mine_episodes(ordered, cues)
     corrections = [c for e in read.episodes for c in e.corrections]
-    found = wants(corrections, len(read.episodes), cues, embedder)
-    tasks = recurring_tasks(read.episodes, found, read.looks, cues, embedder)
+    found = wants(corrections, len(read.episodes), cues, embedder, whole)
+    tasks = recurring_tasks(read.episodes, found, read.looks, cues, embedder, whole)
     return MinedProject(project, read.episodes, tasks, found, read.meaning, cues)

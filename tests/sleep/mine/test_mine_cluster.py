@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stnp
 
-from skillopt_sleep.mine.cluster import Matrix, average_linkage, cosine_view, inverse_frequency, join
+from skillopt_sleep.mine.cluster import average_linkage
+from skillopt_sleep.mine.views import Matrix, View, inverse_frequency, join
 
 
 def reference(similarity: Matrix, threshold: float) -> list[list[int]]:
@@ -81,7 +82,7 @@ BAGS = st.lists(
 @given(BAGS)
 @settings(deadline=None)
 def test_a_view_is_symmetric_and_between_nothing_and_one(bags: list[dict[str, float]]) -> None:
-    view = cosine_view(bags)
+    view = View.of(bags).tile(slice(None), slice(None))
     assert view.shape == (len(bags), len(bags))
     assert np.allclose(view, view.T)
     assert float(view.min()) >= 0.0
@@ -93,7 +94,11 @@ def test_a_view_is_symmetric_and_between_nothing_and_one(bags: list[dict[str, fl
 
 def test_the_particulars_of_one_bag_count_little_against_it() -> None:
     bags = [{"x": 1.0}, {"x": 1.0, "one": 1.0, "two": 1.0}, {"y": 1.0}, {"z": 1.0}]
-    assert cosine_view(bags, lone_weight=0.1)[0, 1] > cosine_view(bags, lone_weight=1.0)[0, 1] > 0
+    assert (
+        View.of(bags, lone_weight=0.1).tile(slice(None), slice(None))[0, 1]
+        > View.of(bags, lone_weight=1.0).tile(slice(None), slice(None))[0, 1]
+        > 0
+    )
 
 
 @given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=4))

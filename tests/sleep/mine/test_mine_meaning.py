@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from skillopt_sleep.mine.cues import Cues, cues_for, load_cues
 from skillopt_sleep.mine.meaning import Meaning
-from skillopt_sleep.mine.words import signed, tokens
+from skillopt_sleep.mine.words import tokens
 
 WORLDS = sorted((Path(__file__).parents[2] / "homes" / "worlds").glob("*.yaml"))
 
@@ -52,7 +52,7 @@ def test_the_same_want_in_other_words_is_told_from_another_want(record_property:
 
 WEIGHED = """
 import itertools, sys
-from skillopt_sleep.mine.cluster import cosine_view
+from skillopt_sleep.mine.views import View
 from skillopt_sleep.mine.cues import load_cues
 from skillopt_sleep.mine.meaning import Meaning
 from skillopt_sleep.mine.words import content, tokens
@@ -61,7 +61,8 @@ cues = load_cues()
 meaning = Meaning.of(texts, cues)
 pairs = list(itertools.combinations(texts, 2))
 print([meaning.likeness(a, b).hex() for a, b in pairs], [meaning.shared(a, b).hex() for a, b in pairs])
-print(cosine_view([dict.fromkeys(set(content(tokens(t), cues)), 0.7) for t in texts]).tobytes().hex())
+view = View.of([dict.fromkeys(set(content(tokens(t), cues)), 0.7) for t in texts])
+print(view.tile(slice(None), slice(None)).tobytes().hex())
 """
 
 
@@ -146,22 +147,3 @@ def test_nothing_restates_nothing(english: Cues) -> None:
     assert not empty.restates("", "")
     assert not empty.restates("use the", "use the")
     assert empty.likeness("rg", "rg") == pytest.approx(1.0)
-
-
-WORDS = st.lists(st.sampled_from([f"word{letter}" for letter in "abcdefghijkl"]), min_size=1, max_size=8)
-
-
-@given(st.lists(WORDS.map(" ".join), min_size=2, max_size=12), st.floats(0.1, 4.0), st.floats(0.1, 0.9))
-def test_whoever_says_the_same_has_a_needed_word(texts: list[str], least: float, like: float) -> None:
-    meaning = Meaning.of(texts, load_cues(frozenset({"en"})))
-    for words in texts:
-        needed = set(meaning.needed(words, least, like))
-        for text in texts:
-            if meaning.shared(text, words) >= least and meaning.likeness(text, words) >= like:
-                assert needed & signed(text, meaning.cues).keys()
-
-
-def test_few_words_are_needed_when_one_is_telling() -> None:
-    said = [f"the build of module{i} is done" for i in range(50)] + ["use zest"]
-    meaning = Meaning.of(said, load_cues(frozenset({"en"})))
-    assert meaning.needed("zest the build done", 3.0, 0.4) == ("zest",)
