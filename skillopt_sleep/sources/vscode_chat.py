@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -43,6 +44,9 @@ from skillopt_sleep.sources.vscode_places import (
 from skillopt_sleep.sources.vscode_requests import Requests, moment
 
 _NEWEST_VERSION = 3
+_SEPARATORS = (b",", b"[", b"{")
+_MAX_VALUES = 3_000_000
+"""Small values take many times their length in memory."""
 
 
 class VsCodeChat:
@@ -77,9 +81,7 @@ class VsCodeChat:
         draft.branch = as_str(as_dict(state.get("repoData")).get("localBranch")) or None
         if (as_int(state.get("version")) or 0) > _NEWEST_VERSION:
             count_unknown(counts, f"version:{as_int(state.get('version'))}")
-        for request in as_list(state.get("requests"), counts):
-            requests.take(request)
-        requests.finish()
+        requests.take_all(as_list(state.get("requests"), counts))
         # a chat that was opened and never used says so; anything else without words was not understood
         if found.n_bytes and not draft.has_user_turns and state.get("requests") != []:
             count(counts, "no_user_turns")
@@ -150,11 +152,12 @@ def _whole(path: Path, counts: Counter[str]) -> _Found:
     nothing = _Found({}, "", 0, "", 0)
     try:
         with path.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
+            is_too_large = os.fstat(stream.fileno()).st_size > MAX_BYTES
+            content = b"" if is_too_large else stream.read(MAX_BYTES + 1)
     except OSError:
         count(counts, "unreadable")
         return nothing
-    if len(content) > MAX_BYTES:
+    if is_too_large or len(content) > MAX_BYTES or sum(map(content.count, _SEPARATORS)) > _MAX_VALUES:
         count(counts, "file_too_large")
         return nothing
     sha, n_bytes = hashlib.sha256(content).hexdigest(), len(content)

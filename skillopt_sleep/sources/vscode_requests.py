@@ -29,6 +29,9 @@ from skillopt_sleep.sources.base import (
 from skillopt_sleep.sources.draft import Draft
 from skillopt_sleep.sources.vscode_places import local_path
 
+MAX_ITEMS = 200_000
+"""Requests and parts of their responses; a file could hold many millions of empty ones."""
+
 _CANCELLED = 2
 _UNDONE = 2
 _FIRST_MS, _LAST_MS = 10**11, 253_402_300_799_000  # 1973 to 9999: less is not in milliseconds
@@ -88,16 +91,31 @@ class Requests:
         self._counts = counts
         self._open_edits: dict[str, list[str]] = {}
         self._n_calls = 0
+        self._n_taken = 0
         self._n_taken_back = 0
         self._texts: list[str] = []
 
-    def take(self, item: object) -> None:
-        """Use one request with its response."""
-        request = as_dict(item, self._counts)
+    def take_all(self, items: list[object]) -> None:
+        """Use the requests of a chat, as many as any real one can have."""
+        for item in items:
+            self._n_taken += 1
+            if self._n_taken > MAX_ITEMS:
+                break
+            if isinstance(item, dict):
+                self._take(item)
+            else:
+                count(self._counts, "wrong_type")
+        if self._n_taken > MAX_ITEMS:
+            count(self._counts, "file_too_large")
+        self._finish()
+
+    def _take(self, request: Record) -> None:
         parts = _kept(request, as_list(request.get("response"), self._counts))
         if parts is None:
             self._n_taken_back += 1
             return
+        self._n_taken, n_left = self._n_taken + len(parts), MAX_ITEMS - self._n_taken
+        parts = parts[:n_left]
         at = moment(request.get("timestamp"))
         key = _fork_key(request.get("requestId"), at)
         self.draft.seen_at(at)
@@ -120,7 +138,7 @@ class Requests:
         if was_cancelled:
             self.draft.interrupt(at, key)
 
-    def finish(self) -> None:
+    def _finish(self) -> None:
         """Nobody undid the edits that are still open."""
         for call_ids in self._open_edits.values():
             for call_id in call_ids:

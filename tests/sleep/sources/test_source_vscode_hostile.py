@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from vscode_files import ask, read, reading, words, write
+from vscode_files import Record, ask, read, reading, words, write
 
 from skillopt_sleep.session import Action, AgentText, Session, UserTurn
 from skillopt_sleep.sources.base import Reading
 from skillopt_sleep.sources.vscode_chat import VsCodeChat
+from skillopt_sleep.sources.vscode_requests import MAX_ITEMS
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "transcripts" / "vscode"
 FILES = sorted(path for path in FIXTURES.rglob("*.json*") if path.name != "workspace.json")
@@ -93,6 +94,20 @@ def test_bytes_that_are_not_text_and_a_file_that_is_no_chat(tmp_path: Path) -> N
         stream.truncate(65 * 1024**2)
     assert dict(VsCodeChat().read(path).skipped) == {"file_too_large": 1}
     assert dict(VsCodeChat().read(tmp_path / "none.json").skipped) == {"unreadable": 1}
+
+
+def test_millions_of_nothings_do_not_take_the_night(tmp_path: Path) -> None:
+    nothings: list[Record] = [{}] * (MAX_ITEMS + 5)
+    for requests in (
+        [ask("first", *nothings)],
+        [ask("first", *nothings), ask("second")],
+        [ask("first"), *nothings],
+    ):
+        found = reading(tmp_path, "json", *requests)
+        assert (words(found.sessions[0]), dict(found.skipped)) == (
+            [("prompt", "first")],
+            {"file_too_large": 1},
+        )
 
 
 def test_a_log_that_is_torn_or_begins_in_the_middle(tmp_path: Path) -> None:
