@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from skillopt.errors import ConfigError
-from skillopt.store.files import make_private_dir
+from skillopt.errors import ConfigError, StorageError
+from skillopt.store.files import make_private_dir, write_atomic
 
 HOME_VARIABLE = "SKILLOPT_SLEEP_HOME"
 
 
 @dataclass(frozen=True, slots=True)
 class StateHome:
-    """Where state lives. Nothing is created before something has to be written: see `make`."""
+    """Where state lives. Nothing is created before something has to be written: see `make`.
+
+    `is_default` says that it is the usual place in the user's home.
+    """
 
     path: Path
+    is_default: bool = False
 
     @classmethod
     def locate(cls, option: Path | None, env: Mapping[str, str]) -> StateHome:
@@ -32,7 +37,8 @@ class StateHome:
         folder = without_tilde(named, env) if named else user_home(env) / ".skillopt-sleep"
         try:
             # Made absolute here, so that changing the working folder later cannot move it.
-            return cls(folder.absolute())
+            path = folder.absolute()
+            return cls(path, path == user_home(env) / ".skillopt-sleep")
         except OSError as error:
             raise ConfigError(
                 f"there is no telling where {folder} is",
@@ -51,6 +57,10 @@ class StateHome:
     @property
     def lock(self) -> Path:
         return self.path / "run.lock"
+
+    @property
+    def delivery_lock(self) -> Path:
+        return self.path / "delivery.lock"
 
     @property
     def lock_holder(self) -> Path:
@@ -84,6 +94,11 @@ class StateHome:
         return self.path / "purge.json"
 
     @property
+    def damaged(self) -> Path:
+        """Where a person is advised to put a damaged ledger."""
+        return self.path / "damaged"
+
+    @property
     def logs(self) -> Path:
         return self.path / "logs"
 
@@ -91,13 +106,58 @@ class StateHome:
     def queue(self) -> Path:
         return self.path / "queue"
 
+    @property
+    def git_ignore(self) -> Path:
+        """Keeps the folder out of a repository that was made around it."""
+        return self.path / ".gitignore"
+
     def has_ledger(self) -> bool:
         """Whether something is in the ledger's place; a link that leads nowhere is something."""
         return os.path.lexists(self.ledger)
 
     def make(self) -> None:
-        """Create the folder, readable by its owner only. Raises StorageError when that is impossible."""
+        """Create the folder, readable by its owner only.
+
+        Raises StorageError when that is impossible, ConfigError when it would lie inside a repository or
+        close a folder of other things to others. A folder that came to lie in one is ignored by git.
+        """
+        from skillopt_sleep.scope import git_root
+
+        try:
+            is_new = not self.path.is_dir()
+            root = git_root(self.path.parent if is_new else self.path)
+            is_shared = not is_new and _holds_other_things(self)
+        except OSError as error:
+            raise StorageError(
+                f"the state folder {self.path} cannot be used", why=str(error), next=_ELSEWHERE
+            ) from error
+        # The user's own home may be kept in a repository; the default place there is only to be ignored.
+        if is_new and root is not None and not self.is_default:
+            raise ConfigError(
+                f"the state folder {self.path} would lie inside the repository {root}",
+                why="it holds words from your sessions, which must not be committed or shared",
+                next=_ELSEWHERE,
+            )
+        if is_shared:
+            raise ConfigError(
+                f"{self.path} holds other things and is open to others",
+                why="the state folder is closed to everyone else, and those things would be too",
+                next=_ELSEWHERE,
+            )
         make_private_dir(self.path)
+        if root is not None and not self.git_ignore.exists():
+            write_atomic(self.git_ignore, b"*\n")
+
+
+_ELSEWHERE = f"choose a folder of its own, outside of repositories, with --home or {HOME_VARIABLE}"
+
+
+def _holds_other_things(home: StateHome) -> bool:
+    """Whether the folder is open to others and holds something, and nothing that is ours."""
+    names = {each.name for each in home.path.iterdir()}
+    ours = (home.ledger, home.config, home.lock, home.proposals, home.staged, home.receipts, home.discarded)
+    is_ours = names & {path.name for path in (*ours, home.journal, home.delivery_lock)}
+    return bool(names) and not is_ours and stat.S_IMODE(home.path.stat().st_mode) & 0o077 != 0
 
 
 def user_home(env: Mapping[str, str]) -> Path:

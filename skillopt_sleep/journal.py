@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -133,9 +134,15 @@ def commit(home: Path, plan: Plan, blobs: Mapping[str, bytes], disk: Disk) -> No
     in both cases the live files are as they were.
     """
     folder = journal_dir(home) / plan.id
-    for sha, data in blobs.items():
-        disk.save(folder / sha, data)
-    disk.save(folder / "plan.json", to_bytes(plan, schema=PLAN_SCHEMA))
+    try:
+        for sha, data in blobs.items():
+            disk.save(folder / sha, data)
+        disk.save(folder / "plan.json", to_bytes(plan, schema=PLAN_SCHEMA))
+    except StorageError:
+        # Nothing was begun; what cannot be removed now is waste for `recover`.
+        with suppress(OSError):
+            disk.drop(folder)
+        raise
     try:
         _forward(plan, folder, disk)
     except (_ConflictError, OSError) as error:

@@ -36,6 +36,7 @@ from skillopt_sleep.stage import delivery_lock
 MARKER_SCHEMA = "purge/1"
 
 _STATE = ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "ledger.sqlite-journal",
+          "ledger.backup.sqlite", "damaged",
           "proposals", "staged", "receipts", "discarded", "journal", "logs", "queue")  # fmt: skip
 """Everything but the settings and the locks."""
 
@@ -140,6 +141,8 @@ def _written_down(home: StateHome, request: Request, disk: Disk) -> Iterator[Non
 
 
 def _forget(home: StateHome, selection: Selection, disk: Disk) -> None:
+    # Where a person put a damaged ledger on our advice.
+    disk.drop(home.damaged)
     with Ledger.open(home.ledger) as ledger:
         purge_rows(ledger.file, choose_sessions(ledger.file, selection))
         # All that were ever purged: what a killed purge left is found whatever was chosen now.

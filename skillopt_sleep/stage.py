@@ -50,7 +50,7 @@ def delivery_lock(home: StateHome, wait_s: float = LOCK_WAIT_S) -> Iterator[None
     Raises LockHeldError when another process keeps it longer than `wait_s` seconds.
     """
     home.make()
-    with held(home.path / "delivery.lock", wait_s) as is_mine:
+    with held(home.delivery_lock, wait_s) as is_mine:
         if not is_mine:
             raise LockHeldError(
                 "Another command is adopting or undoing.", next="Wait until it ends, then run this again."

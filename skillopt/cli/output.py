@@ -6,6 +6,7 @@ path or a quoted word.
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -88,10 +90,25 @@ def is_terminal() -> bool:
 
 def _write(text: str, *, err: bool) -> None:
     stream = sys.stderr if err else sys.stdout
-    if stream is not None:
+    if stream is None:
+        return
+    try:
         # Told at once, so that what goes to the two streams is read in the order it was said.
         stream.write(text)
         stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What cannot be told on stderr is no reason to stop; an answer that cannot be given is.
+        if not err:
+            raise _UnwritableError(str(error)) from error
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+class _UnwritableError(Exception):
+    """The answer does not fit where it should go; the disk is full, say."""
 
 
 def _escape_what_cannot_be_encoded() -> None:
@@ -120,7 +137,23 @@ def run_command(group: click.Command, prog_name: str, args: Sequence[str] | None
             if stream is not None:
                 os.dup2(nowhere, stream.fileno())
         return EXIT_NOBODY_READS
+    except (_UnwritableError, OSError) as error:
+        _tell_unwritable(f"{prog_name}/error/1", str(error))
+        return EXIT_UNEXPECTED
     return code
+
+
+def _tell_unwritable(schema: str, why: str) -> None:
+    what_was_done = "what the command did is done: `status` tells the state"
+    print_error(
+        schema, SkillOptError("the answer could not be written", why=why, next=what_was_done), as_json=False
+    )
+    # What is left in the buffers must not be tried again when the process ends.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            if stream is not None:
+                os.dup2(nowhere, stream.fileno())
 
 
 def _outcome(group: click.Command, prog_name: str, words: list[str]) -> int:
@@ -138,7 +171,7 @@ def _outcome(group: click.Command, prog_name: str, words: list[str]) -> int:
     except click.ClickException as error:
         print_error(schema, _usage(error, prog_name), as_json=as_json)
         return EXIT_USAGE
-    except BrokenPipeError:
+    except (BrokenPipeError, _UnwritableError):
         raise
     except SystemExit:
         # Click ends the process itself when a pipe is closed, after it has put something before the streams.
@@ -146,15 +179,21 @@ def _outcome(group: click.Command, prog_name: str, words: list[str]) -> int:
             raise
         sys.stdout, sys.stderr = streams
         raise BrokenPipeError from None
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise _UnwritableError(str(error)) from error
+        return _unexpected(schema, error, as_json=as_json)
     except Exception as error:  # noqa: BLE001  (the outermost boundary: anything left is a defect, shown in full)
-        say(*traceback.format_exc().rstrip("\n").split("\n"), err=True)
-        why = f"{type(error).__name__}: {error}"
-        unexpected = SkillOptError(
-            "something unexpected happened", why=why, next="report it with the text above"
-        )
-        print_error(schema, unexpected, as_json=as_json)
-        return EXIT_UNEXPECTED
+        return _unexpected(schema, error, as_json=as_json)
     return code if isinstance(code, int) else EXIT_OK
+
+
+def _unexpected(schema: str, error: Exception, *, as_json: bool) -> int:
+    say(*traceback.format_exc().rstrip("\n").split("\n"), err=True)
+    why = f"{type(error).__name__}: {error}"
+    unexpected = SkillOptError("something unexpected happened", why=why, next="report it with the text above")
+    print_error(schema, unexpected, as_json=as_json)
+    return EXIT_UNEXPECTED
 
 
 def _usage(error: click.ClickException, prog_name: str) -> SkillOptError:

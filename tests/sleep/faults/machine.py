@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
@@ -45,11 +46,20 @@ class Outcome:
         return self.out + self.err
 
 
+def _drop_powers() -> None:
+    """Of the superuser only the number stays: modes hold for it as for anybody."""
+    libc = ctypes.CDLL(None)
+    for capability in range(41):
+        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
+
+
 @dataclass(frozen=True)
 class Machine:
     """`root/home` is HOME and holds the state, `root/code` the projects."""
 
     root: Path
+    is_plain: bool = False
+    """Whether commands run without the superuser's powers, should the tests have them."""
 
     @property
     def home(self) -> Path:
@@ -73,6 +83,8 @@ class Machine:
 
     def start(self, *arguments: str, **more: Any) -> subprocess.Popen[str]:
         given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": self.environment(), **more}
+        if self.is_plain and os.geteuid() == 0:
+            given["preexec_fn"] = _drop_powers
         return subprocess.Popen(
             [PROGRAM, *arguments], cwd=self.root, stdin=subprocess.DEVNULL, text=True, **given
         )
