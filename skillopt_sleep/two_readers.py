@@ -134,7 +134,9 @@ def _fill(stream: int, data: bytes) -> None:
 
 def _serve(total: int, read: Read, tickets: int, results: int, per_ticket: int) -> None:
     import fcntl
+    import gc
 
+    gc.disable()  # nothing a reader makes refers to itself, and a pass would copy what both processes share
     with suppress(OSError):
         fcntl.fcntl(results, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     while places := _take(tickets, per_ticket, total):

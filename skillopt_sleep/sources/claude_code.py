@@ -97,7 +97,8 @@ class ClaudeCode:
         for record in lines:
             transcript.take(record)
         draft = transcript.draft
-        if lines.n_bytes and not draft.has_user_turns and not is_subagent:
+        is_own = draft.is_own(self._own_dirs)
+        if lines.n_bytes and not (draft.has_user_turns or is_subagent or is_own):
             counts["no_user_turns"] += 1
         if not draft.events:
             return lines.reading()
@@ -106,7 +107,7 @@ class ClaudeCode:
             source=self.name,
             path=path,
             content_sha=lines.sha,
-            driver=Driver.OWN if draft.is_own(self._own_dirs) else transcript.driver(),
+            driver=Driver.OWN if is_own else transcript.driver(),
             project_of=self._project_of,
         )
         return lines.reading(session, tuple(draft.ids))

@@ -104,7 +104,8 @@ class Codex:
             transcript.take(record)
         draft = transcript.finish()
         driver = transcript.driver()
-        if lines.n_bytes and not draft.has_user_turns and driver is not Driver.SUBAGENT:
+        is_own = draft.is_own(self._own_dirs)
+        if lines.n_bytes and not (draft.has_user_turns or driver is Driver.SUBAGENT or is_own):
             counts["no_user_turns"] += 1
         if not draft.events:
             return lines.reading()
@@ -115,7 +116,7 @@ class Codex:
             source=self.name,
             path=path,
             content_sha=lines.sha,
-            driver=Driver.OWN if draft.is_own(self._own_dirs) else driver,
+            driver=Driver.OWN if is_own else driver,
             project_of=self._project_of,
             fork_of=transcript.forked_from or None,
         )

@@ -89,7 +89,8 @@ class CopilotCli:
         for record in lines:
             transcript.take(record)
         draft = transcript.draft
-        if lines.n_bytes and not draft.has_user_turns:
+        is_own = draft.is_own(self._own_dirs)
+        if lines.n_bytes and not (draft.has_user_turns or is_own):
             counts["no_user_turns"] += 1
         if not draft.events:
             return lines.reading()
@@ -102,7 +103,7 @@ class CopilotCli:
             source=self.name,
             path=path,
             content_sha=lines.sha,
-            driver=Driver.OWN if draft.is_own(self._own_dirs) else Driver.HUMAN,
+            driver=Driver.OWN if is_own else Driver.HUMAN,
             project_of=self._project_of,
         )
         return lines.reading(session, tuple(draft.ids))

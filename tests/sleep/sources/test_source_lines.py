@@ -159,3 +159,12 @@ def test_numbers_and_ids() -> None:
     assert record_key(uuid, "t") == uuid
     assert record_key("u1", "t") == "u1@t"
     assert record_key(None, "t") == ""
+
+
+def test_a_run_of_our_own_without_a_prompt_is_no_surprise(tmp_path: Path) -> None:
+    reply = {"type": "assistant", "uuid": "u", "cwd": str(tmp_path / "ours"), "message": {"content": "ok"}}
+    path = tmp_path / "s.jsonl"
+    path.write_text(json.dumps(reply) + "\n")
+
+    assert dict(ClaudeCode().read(path).skipped) == {"no_user_turns": 1}
+    assert dict(ClaudeCode((tmp_path / "ours",)).read(path).skipped) == {}
