@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from skillopt_sleep.mine.cues import Cues
 from skillopt_sleep.mine.words import content, sentences, strip_ends, tokens
+from skillopt_sleep.own_words import own_words
 
 _FEWEST_WORDS = 2
 _MOST_WORDS = 28
@@ -38,10 +39,11 @@ class Clause:
 
 
 def clauses(said: str, cues: Cues) -> tuple[Clause, ...]:
-    """The clauses of what was said that can stand alone, whole sentences first. Negations are kept with what
-    they negate: a sentence is only cut at a comma or colon, never inside."""
+    """The clauses of what was said that can stand alone, whole sentences first; pasted and quoted words are
+    not what the person said. Negations are kept with what they negate: a sentence is only cut at a comma or
+    colon, never inside."""
     found: dict[str, Clause] = {}
-    for sentence in sentences(said):
+    for sentence in sentences(own_words(said)):
         whole = strip_ends(sentence, cues)
         if whole != sentence.strip():
             whole = whole.rstrip("?") if cues["polite"].at(tokens(sentence), 0) else whole
@@ -145,6 +147,7 @@ def occasion_words(
 ) -> tuple[str, ...]:
     """Up to `most` words that tell these requests from the `others`, as people typed them, each in a fifth of
     them (at least three); empty when they find fewer than half of the requests, or more others than these."""
+    requests = [own_words(request) for request in requests]
     mine = [dict(zip(content(tokens(r), cues), _surfaces(r, cues), strict=True)) for r in requests]
     theirs = [set(content(tokens(r), cues)) for r in others]
     counts = Counter(s for bag in mine for s in bag)

@@ -31,11 +31,12 @@ class Outcome(StrEnum):
 @dataclass(frozen=True, slots=True)
 class UserTurn:
     """Words the person typed. `via` says where: a prompt, queued while the agent worked, the comment of a
-    rejection, an answer to a question, or the arguments of a slash command."""
+    rejection, an answer to a question, or the arguments of a slash command. A `choice` is an answer the agent
+    had worded and the person picked: theirs to decide, not theirs in words."""
 
     text: str
     at: datetime | None = None
-    via: Literal["prompt", "queued", "rejection", "answer", "command"] = "prompt"
+    via: Literal["prompt", "queued", "rejection", "answer", "choice", "command"] = "prompt"
 
 
 @dataclass(frozen=True, slots=True)

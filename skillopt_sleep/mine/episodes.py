@@ -84,7 +84,8 @@ class Stretch:
 
 
 def turns_of(events: Iterable[Event]) -> tuple[Turn, ...]:
-    """Group a session's events under the words they follow; actions before any words are left out."""
+    """Group a session's events under the words they follow; actions before any words are left out. An
+    answer the person only picked holds the agent's words, and what follows it belongs to the turn before."""
     out: list[Turn] = []
     interrupted = False
     actions: list[Action] = []
@@ -94,7 +95,7 @@ def turns_of(events: Iterable[Event]) -> tuple[Turn, ...]:
         elif isinstance(event, Action):
             actions.append(event)
             interrupted = event.outcome in (Outcome.REJECTED, Outcome.INTERRUPTED)
-        elif isinstance(event, UserTurn) and event.text.strip():
+        elif isinstance(event, UserTurn) and event.text.strip() and event.via != "choice":
             if out:
                 out[-1] = replace(out[-1], actions=tuple(actions))
             out.append(Turn(event, interrupted, ()))

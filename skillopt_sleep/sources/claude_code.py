@@ -34,6 +34,7 @@ from skillopt_sleep.sources.base import (
     record_key,
 )
 from skillopt_sleep.sources.draft import Draft, ProjectOf, Turn
+from skillopt_sleep.sources.offers import Offers
 
 _MESSAGE_TYPES = ("user", "assistant")
 _SILENT_TYPES = frozenset(
@@ -64,6 +65,7 @@ _SETTINGS_COMMANDS = frozenset(
     )
 )  # fmt: skip
 """Commands whose arguments set up the client; those of all others are words for the agent."""
+_QUESTION_TOOL = "AskUserQuestion"
 _DENIED = "The user doesn't want to "
 _SAID = "the user said:\n"
 _EXIT_CODE = re.compile(r"(?:Error: )?Exit code (-?\d{1,9})\b")
@@ -118,6 +120,7 @@ class _Transcript:
 
     def __init__(self, counts: Counter[str], is_subagent: bool) -> None:
         self.draft = Draft()
+        self._offers = Offers()
         self._is_subagent = is_subagent
         self._counts = counts
         self._seen: set[str] = set()
@@ -223,6 +226,8 @@ class _Transcript:
                 self.draft.reply(as_str(block.get("text"), self._counts), at, uuid)
             elif kind == "tool_use":
                 claude_tools.call(self.draft, block, at, uuid, self._counts)
+                if block.get("name") == _QUESTION_TOOL:
+                    self._offers.add(as_dict(block.get("input")))
         skill = as_str(record.get("attributionSkill"))
         if skill:
             self.draft.use_skill(skill)
@@ -305,7 +310,7 @@ class _Transcript:
         elif action is not None:
             self.draft.settle(call_id, Outcome.OK, claude_tools.silent_exit_code(action, detail))
             self.draft.use_skill(claude_tools.skill_of(action))
-        if action is not None and action.tool == "AskUserQuestion" and isinstance(detail, dict):
+        if action is not None and action.tool == _QUESTION_TOOL and isinstance(detail, dict):
             self._answers(detail, at, uuid)
 
     def _failure(self, record: Record, text: str, call_id: str, at: datetime | None, uuid: str) -> None:
@@ -323,13 +328,15 @@ class _Transcript:
             self.draft.settle(call_id, Outcome.FAILED, int(found[1]) if found else None)
 
     def _answers(self, detail: Record, at: datetime | None, uuid: str) -> None:
-        """What the person answered to the agent's question."""
+        """What the person answered to the agent's question: their own words, or an option it offered."""
         answers = as_dict(detail.get("answers"), self._counts)
         notes = as_dict(detail.get("annotations"), self._counts)
         for question, answer in answers.items():
             words = ", ".join(map(str, answer)) if isinstance(answer, list) else as_str(answer, self._counts)
             extra = as_str(as_dict(notes.get(question)).get("notes"))
-            if self.draft.say("\n".join(filter(None, (words, extra))), "answer", at, uuid):
+            typed, picked = self._offers.split(words)
+            said = self.draft.say("\n".join(filter(None, (typed, extra))), "answer", at, uuid)
+            if self.draft.say(picked, "choice", at, uuid) or said:
                 self._n_typed += 1
 
 

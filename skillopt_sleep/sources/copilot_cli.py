@@ -34,6 +34,7 @@ from skillopt_sleep.sources.base import (
     record_key,
 )
 from skillopt_sleep.sources.draft import Draft, ProjectOf
+from skillopt_sleep.sources.offers import Offers
 
 # The transcripts of VS Code have this form, too, and tools of their own.
 _COMMAND_TOOLS = frozenset({"bash", "powershell", "shell", "local_shell", "run_in_terminal"})
@@ -51,10 +52,11 @@ _READ_TOOLS = frozenset(
 )  # fmt: skip
 _SILENT_PREFIXES = (
     "session.", "assistant.", "system.", "permission.", "hook.", "skill.", "subagent.", "tool.", "mcp.",
-    "pending_messages.", "external_tool.", "command.", "commands.", "user_input.", "elicitation.",
+    "pending_messages.", "external_tool.", "command.", "commands.",
     "sampling.", "human_response.", "exit_plan_mode.", "plan.", "model.", "auto_mode_switch.",
     "capabilities.", "abort",
 )  # fmt: skip
+_QUESTIONS = ("user_input.", "elicitation.")
 _NEW_TEXT_KEYS = ("file_text", "new_str", "new_string", "content", "insert_text", "newString", "code")
 _PATH_KEYS = ("path", "file_path", "filePath")
 _EXIT_CODE = re.compile(r"<[^<>\n]{0,80}exit code (-?\d{1,9})>\s*\Z")
@@ -130,6 +132,7 @@ class _Transcript:
         self._seen: set[str] = set()
         self._call_of_request: dict[str, str] = {}
         self._explained: set[str] = set()
+        self._offers = Offers()
 
     def take(self, record: Record) -> None:
         """Use one event."""
@@ -157,8 +160,8 @@ class _Transcript:
             self._assistant(data, at, event_id)
         elif kind in ("permission.requested", "permission.completed"):
             self._permission(kind, data, at, event_id)
-        elif kind in ("user_input.completed", "elicitation.completed"):
-            self._answer(data, at, event_id)
+        elif kind.startswith(_QUESTIONS):
+            self._question(kind, data, at, event_id)
         elif kind == "skill.invoked":
             self.draft.use_skill(as_str(data.get("name"), self._counts))
         elif kind == "abort":
@@ -254,17 +257,24 @@ class _Transcript:
         if self.draft.say(as_str(result.get("feedback"), self._counts), "rejection", at, event_id):
             self._explained.add(call_id)
 
+    def _question(self, kind: str, data: Record, at: datetime | None, event_id: str) -> None:
+        if kind.endswith(".requested"):
+            self._offers.add(data)
+        elif kind.endswith(".completed"):
+            self._answer(data, at, event_id)
+
     def _answer(self, data: Record, at: datetime | None, event_id: str) -> None:
         if data.get("action") in ("decline", "cancel"):
             return
         content = as_dict(data.get("content"), self._counts)
-        for words in (data.get("answer"), *content.values()):
-            if isinstance(words, str):
-                self.draft.say(words, "answer", at, event_id)
-            elif isinstance(words, list):
-                self.draft.say(
-                    ", ".join(word for word in words if isinstance(word, str)), "answer", at, event_id
-                )
+        for answer in (data.get("answer"), *content.values()):
+            if isinstance(answer, list):
+                words = ", ".join(word for word in answer if isinstance(word, str))
+            else:
+                words = answer if isinstance(answer, str) else ""
+            typed, picked = ("", words) if data.get("wasFreeform") is False else self._offers.split(words)
+            self.draft.say(typed, "answer", at, event_id)
+            self.draft.say(picked, "choice", at, event_id)
 
 
 def _parsed(arguments: object) -> Record:

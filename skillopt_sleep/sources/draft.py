@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 from skillopt_sleep.redact import redact, redact_all, strip_controls
 from skillopt_sleep.session import Action, AgentText, Driver, Event, Interruption, Outcome, Session, UserTurn
 
-Via: TypeAlias = Literal["prompt", "queued", "rejection", "answer", "command"]
+Via: TypeAlias = Literal["prompt", "queued", "rejection", "answer", "choice", "command"]
 Kind: TypeAlias = Literal["command", "edit", "read", "other"]
 ProjectOf: TypeAlias = Callable[[str | None, str | None], str | None]
 

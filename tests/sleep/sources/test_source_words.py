@@ -44,7 +44,7 @@ WORDS: dict[str, tuple[str, list[tuple[str, str]]]] = {
             ("prompt", "list the files"),
             ("queued", "also do not touch node_modules"),
             ("prompt", "set up the project"),
-            ("answer", "pnpm"),
+            ("choice", "pnpm"),
         ],
     ),
     "b2d0b6bf-71e9-4b2b-a0b5-53df0ffdbecf": ("human", [("prompt", "hello again")]),
