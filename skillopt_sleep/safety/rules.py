@@ -10,6 +10,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 _REACH = 90
+_CLOSE = 14
 _NEGATORS = (
     r"(?:never|no|not|don'?t|do not|doesn'?t|mustn'?t|shouldn'?t|cannot|can'?t|avoid|refuse|forbid|ban|"
     r"nie|niemals|kein\w*|nicht|ne|jamais|aucune?|pas de|evite[rz]?|nunca|jamas|ningun\w*|evita\w*|mai|non|"
@@ -26,6 +27,12 @@ _TURNS = re.compile(
     r"mais|sauf|sans|oubli\w*|hesit\w*|avant|alors|si|pero|sino|salvo|sin|olvid\w*|dud\w*|antes|entonces|"
     r"ma|tranne|senza|dimentic\w*|esit\w*|prima|allora|mas|exceto|sem|esquec\w*|"
     r"maar|behalve|zonder|verget\w*|aarzel\w*|voordat|dus)\b"
+)
+# Romance languages negate twice without turning ("ne ... jamais"); these do not.
+_DOUBLED = re.compile(r"\b(?:never|not|no|don'?t|avoid|refuse|nie|niemals|nicht|nooit|niet)\b", re.IGNORECASE)
+_FORGETTING = re.compile(
+    r"\b(?:oubli|hesit|vergiss|vergess|zoger|olvid|dud|dimentic|esit|esquec|verge[et]|aarzel|forget|fail)\w*\W+$",
+    re.IGNORECASE,
 )
 _NEGATED_BEFORE = re.compile(rf"\b{_NEGATORS}\b", re.IGNORECASE)
 _LEFT_OUT = re.compile(
@@ -66,17 +73,15 @@ class Rule:
 def is_forbidden(text: str, start: int, end: int) -> bool:
     """Whether the clause around these words forbids them: "never commit .env", "rm -rf is not allowed"."""
     before = text[max(0, start - _REACH) : start]
-    for match in reversed(list(_NEGATED_BEFORE.finditer(before))):
-        if not _TURNS.search(before, match.end()) and not _doubled(before, match.start()):
+    # The last negation decides; one that stands close before it, or a word like "forget", turns it.
+    if last := list(_NEGATED_BEFORE.finditer(before))[-1:]:
+        lead = before[max(0, last[0].start() - _CLOSE) : last[0].start()]
+        turned = _DOUBLED.search(lead) or _FORGETTING.search(lead) or _TURNS.search(before, last[0].end())
+        if not turned:
             return True
     if text[start] == "-" and (left := _LEFT_OUT.search(before)):
         return not _NEGATED_BEFORE.search(before[: left.start()])
     return bool(_NEGATED_AFTER.match(text, end))
-
-
-def _doubled(before: str, at: int) -> bool:
-    """Whether another negation stands close before this one: "never not", "don't ever refuse"."""
-    return bool(_NEGATED_BEFORE.search(before[max(0, at - 14) : at]))
 
 
 @lru_cache(maxsize=1)

@@ -31,7 +31,14 @@ def test_a_held_out_sentence_is_recognised(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Use pnpm, not npm, in this repo.", "Put the total in the report.", "Sign off commits.", "The seventh."],
+    [
+        "Use pnpm, not npm, in this repo.",
+        "Put the total in the report.",
+        "Sign off commits.",
+        "The seventh.",
+        "The invoice total goes into the first line.",
+        "Put the report into the invoice folder.",
+    ],
 )
 def test_common_speech_is_not(text: str) -> None:
     held_out = (SECRET, "use pnpm", "no, sign off", "pnpm not npm here please", "sign off the commits")
