@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -48,11 +49,14 @@ ASKED = [
 _HUMAN = {"origin": {"kind": "human"}, "promptSource": "typed", "turnOrigin": "human"}
 
 
-def claude(folder: Path, shape: Shape, *, old: bool = False) -> list[Session]:
+def claude(
+    folder: Path, shape: Shape, *, old: bool = False, project: str = PROJECT, branch: str = "main"
+) -> list[Session]:
     """`shape` gives the records (without the envelope) that replace the agent's remark."""
 
     def write(script: Script, home: Path, rng: Random) -> Path:
-        return write_claude_code(script, home, rng, old=old)
+        here = replace(script, cwd=project, git_root=project, branch=branch)
+        return write_claude_code(here, home, rng, old=old)
 
     def place(record: Record) -> list[Record]:
         envelope = {k: v for k, v in record.items() if k not in ("message", "requestId", "type")}
