@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import subprocess
 from pathlib import Path
 from typing import Literal
+
+from skillopt_sleep.programs import find_program
 
 GitState = Literal["tracked", "new", "ignored", "unknown"]
 
@@ -17,7 +19,7 @@ def git_state(project: Path, path: Path) -> GitState:
 
     `unknown` without git, outside a repository, or when git does not answer in time.
     """
-    git = shutil.which("git")
+    git = find_program("git", os.environ)
     if git is None:
         return "unknown"
     if _ask(git, project, "ls-files", "--error-unmatch", "--", str(path)) == 0:
@@ -26,11 +28,19 @@ def git_state(project: Path, path: Path) -> GitState:
     return answers.get(_ask(git, project, "check-ignore", "-q", "--", str(path)), "unknown")
 
 
-def _ask(git: str, project: Path, *question: str) -> int:
+def _ask(git: Path, project: Path, *question: str) -> int:
     # A repository's own configuration can name a program for git to run; it is not run for a question.
-    command = [git, "-c", "core.fsmonitor=false", "-C", str(project), *question]
+    command = [str(git), "-c", "core.fsmonitor=false", "-C", str(project), *question]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=False)  # noqa: S603
+        done = subprocess.run(  # noqa: S603
+            command,
+            # Inside a hook of git these name another repository.
+            env={name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return -1
     return done.returncode

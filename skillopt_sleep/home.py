@@ -38,7 +38,7 @@ class StateHome:
         try:
             # Made absolute here, so that changing the working folder later cannot move it.
             path = folder.absolute()
-            return cls(path, path == user_home(env) / ".skillopt-sleep")
+            return cls(path, named is None or path == _default(env))
         except OSError as error:
             raise ConfigError(
                 f"there is no telling where {folder} is",
@@ -158,6 +158,14 @@ def _holds_other_things(home: StateHome) -> bool:
     ours = (home.ledger, home.config, home.lock, home.proposals, home.staged, home.receipts, home.discarded)
     is_ours = names & {path.name for path in (*ours, home.journal, home.delivery_lock)}
     return bool(names) and not is_ours and stat.S_IMODE(home.path.stat().st_mode) & 0o077 != 0
+
+
+def _default(env: Mapping[str, str]) -> Path | None:
+    """The usual place, None for a user without a home, who may still name another."""
+    try:
+        return user_home(env) / ".skillopt-sleep"
+    except ConfigError:
+        return None
 
 
 def user_home(env: Mapping[str, str]) -> Path:

@@ -26,7 +26,8 @@ _CUT = "  ..."
 _ABOUT = """\
 The help of every command, written by `make docs`. Exit codes: 0 done, 1 unexpected, 2 usage or
 configuration, 5 another run holds the lock, 6 refused, 130 interrupted, 141 nobody reads the output.
-With `--json` a command prints one object, with `schema` and `ok`, and nothing else on standard output."""
+`doctor` exits 1 when something failed, 0 with warnings. With `--json` a command prints one
+object, with `schema` and `ok`, and nothing else on standard output."""
 _EXPLAINED = ("verdict", "reason", "sealed", "proof", "in words")
 """Lines of a report that `docs/evidence.md` explains, by how they begin."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from skillopt.cli.output import print_json, say
+from skillopt_sleep.amounts import counted, size
 from skillopt_sleep.cli.left_out import detail_lines, left_out_lines, silent_files
 from skillopt_sleep.cli.options import (
     Caller,
@@ -21,7 +22,7 @@ from skillopt_sleep.cli.options import (
     scope_options,
 )
 from skillopt_sleep.cli.progress import harvest_progress, timed
-from skillopt_sleep.cli.text import counted, size, table
+from skillopt_sleep.cli.text import table
 from skillopt_sleep.harvest import (
     HarvestReport,
     SourceReport,

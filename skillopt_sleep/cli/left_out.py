@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from skillopt_sleep.cli.text import counted, table
+from skillopt_sleep.amounts import counted
+from skillopt_sleep.cli.text import table
 from skillopt_sleep.harvest import NO_USER_TURNS, SourceReport
 from skillopt_sleep.ledger_look import FileLeftOut
 

@@ -28,6 +28,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "undo": (_REVIEW, "undo_command", "Take back the last adopt, or one receipt."),
     "recover": (_REVIEW, "recover_command", "Finish or reverse what a crash interrupted."),
     "nights": ("skillopt_sleep.cli.state_commands", "nights", "Every night that finished."),
+    "doctor": (
+        "skillopt_sleep.cli.doctor_command",
+        "doctor_command",
+        "What is there, what is wrong, what to do about it.",
+    ),
     "purge": (
         "skillopt_sleep.cli.purge_commands",
         "purge_command",

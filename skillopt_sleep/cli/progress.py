@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from skillopt.cli.output import say
+from skillopt_sleep.amounts import size
 from skillopt_sleep.cli.options import Common
-from skillopt_sleep.cli.text import size
 from skillopt_sleep.harvest import HarvestProgress, Listener, ignore
 
 _TERMINAL_EVERY_S = 0.1

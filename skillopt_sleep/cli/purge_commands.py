@@ -10,8 +10,8 @@ import click
 
 from skillopt.cli.output import is_terminal, print_json, say
 from skillopt.errors import ConfigError
+from skillopt_sleep.amounts import counted, size
 from skillopt_sleep.cli.options import Caller, Common, common, common_options, project_at, source_names
-from skillopt_sleep.cli.text import counted, size
 from skillopt_sleep.home import StateHome
 from skillopt_sleep.ledger_purge import Selection
 from skillopt_sleep.purge import Purged, Request, is_state, preview, purge, size_of, unfinished

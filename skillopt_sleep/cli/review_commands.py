@@ -13,9 +13,9 @@ from skillopt.cli.output import is_terminal, print_error, print_json, say, say_t
 from skillopt.core.task import Json
 from skillopt.errors import LockHeldError, RefusedError, SkillOptError
 from skillopt_sleep.adopt import Adopter, AdoptResult, Choice, adopt, choose, chosen_bytes
+from skillopt_sleep.amounts import counted
 from skillopt_sleep.cli.options import Caller, Common, common, common_options
 from skillopt_sleep.cli.recovering import say_recovered
-from skillopt_sleep.cli.text import counted
 from skillopt_sleep.describe import (
     proposal_json,
     proposal_lines,

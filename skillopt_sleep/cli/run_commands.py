@@ -15,6 +15,7 @@ import click
 from skillopt.cli.output import print_error, print_json, say
 from skillopt.core.task import Split
 from skillopt.errors import ConfigError, StorageError
+from skillopt_sleep.amounts import counted
 from skillopt_sleep.cli.harvest_commands import (
     elsewhere_lines,
     left_out,
@@ -34,7 +35,6 @@ from skillopt_sleep.cli.options import (
 )
 from skillopt_sleep.cli.progress import timed
 from skillopt_sleep.cli.recovering import say_recovered
-from skillopt_sleep.cli.text import counted
 from skillopt_sleep.describe import proposal_json, summary_lines
 from skillopt_sleep.harvest import SourceReport, select_sessions, source_reports
 from skillopt_sleep.ledger import Ledger

@@ -11,9 +11,10 @@ import click
 from skillopt.cli.output import print_json, say
 from skillopt.errors import ConfigError
 from skillopt.store.files import write_atomic
+from skillopt_sleep.amounts import counted
 from skillopt_sleep.cli.options import Caller, common, common_options, project_at, source_names
 from skillopt_sleep.cli.recovering import interrupted, say_recovered
-from skillopt_sleep.cli.text import counted, table
+from skillopt_sleep.cli.text import table
 from skillopt_sleep.home import StateHome
 from skillopt_sleep.ledger import Ledger
 from skillopt_sleep.ledger_rows import LedgerCounts, Night, ProjectCount

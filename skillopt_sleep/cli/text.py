@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 from skillopt.cli.output import printable
 
-_UNITS = ("bytes", "kB", "MB", "GB", "TB")
-
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str | int]]) -> list[str]:
     """Lines of columns two spaces apart, numbers to the right; every cell made printable."""
@@ -23,19 +21,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str | int]]) -> list[st
         )
         lines.append("  " + "  ".join(padded).rstrip())
     return lines
-
-
-def size(n_bytes: int) -> str:
-    """A number of bytes as a person says it: `262 kB`."""
-    amount, unit = float(n_bytes), 0
-    while amount >= 999.5 and unit < len(_UNITS) - 1:
-        amount, unit = amount / 1000, unit + 1
-    return f"{amount:.1f} {_UNITS[unit]}" if unit and amount < 10 else f"{amount:.0f} {_UNITS[unit]}"
-
-
-def counted(n: int, noun: str) -> str:
-    """`1 session`, `2 sessions`."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _width(text: str) -> int:

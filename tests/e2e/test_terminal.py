@@ -111,6 +111,9 @@ LOOKING: list[list[str]] = [
     ["config", "set", "projects", EVIL, "../x"],
     ["config", "set", "projects"],
     ["recover"],
+    ["doctor"],
+    ["purge", "--all", "--dry-run"],
+    ["purge", "--source", "claude", "--dry-run"],
 ]
 MISTAKES: list[list[str]] = [
     [EVIL],
@@ -133,6 +136,12 @@ MISTAKES: list[list[str]] = [
     ["config", "set", EVIL, "x"],
     ["config", "set", "since", EVIL],
     ["config", EVIL],
+    ["doctor", EVIL],
+    ["doctor", "--home", EVIL],
+    ["purge", "--session", EVIL, "--yes"],
+    ["purge", "--source", EVIL],
+    ["purge", "--older-than", EVIL],
+    ["purge", "--project", EVIL, "--dry-run"],
 ]
 
 
@@ -189,7 +198,7 @@ def test_a_damaged_state_is_told_without_anything_to_obey(home: Home) -> None:
         harmless(home.run(*words, SKILLOPT_SLEEP_HOME=str(state)))
     (state / "config.yaml").write_text(f"{EVIL[:3]}: [\x1b", errors="replace")
     (state / "ledger.sqlite").write_text(TEXT)
-    for words in (["status"], ["nights"], ["harvest"], ["config", "show"]):
+    for words in (["status"], ["nights"], ["harvest"], ["config", "show"], ["doctor"]):
         done = home.run(*words, SKILLOPT_SLEEP_HOME=str(state))
         assert done.returncode != 0
         harmless(done)

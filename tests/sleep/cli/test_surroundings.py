@@ -91,7 +91,7 @@ def as_somebody_else(program: str, cwd: Path, **env: str) -> subprocess.Complete
     imports = (
         "import os, pwd, sys, pathlib\n"
         "from skillopt_sleep.cli.options import Caller, project_at\n"
-        "from skillopt_sleep.home import user_home\n"
+        "from skillopt_sleep.home import StateHome, user_home\n"
         "os.setgid(54321); os.setuid(54321)\n"
     )
     return subprocess.run(
@@ -105,7 +105,9 @@ only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser can
 @only_root
 def test_a_user_the_system_does_not_know_is_told() -> None:
     done = as_somebody_else("user_home({})", Path("/"))
+    named = as_somebody_else("print(StateHome.locate(pathlib.Path('/x'), {}).path)", Path("/"))
 
+    assert named.stdout == "/x\n", named.stderr
     assert "ConfigError: your home folder is not known" in done.stderr
     assert "set HOME" in done.stderr
 

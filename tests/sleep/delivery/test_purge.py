@@ -280,3 +280,19 @@ def test_nothing_of_a_folder_that_is_not_ours_is_removed(desk: Any) -> None:
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, f"Nothing is kept in {other}.")
     assert (other / "logs" / "x").read_text() == "mine"
     assert [path.name for path in other.iterdir()] == ["logs"]
+
+
+def test_a_changed_or_missing_learned_block_is_seen_by_the_doctor(used: Any) -> None:
+    def skills() -> list[dict[str, str]]:
+        found = json.loads(run(used, "doctor", "--json").stdout)["checks"]
+        return [check for check in found if check["name"] == "skills"]
+
+    live = used.project / ".claude/skills/standing/SKILL.md"
+    adopted = live.read_text()
+    assert [check["status"] for check in skills()] == ["ok"]
+    live.write_text(adopted + "\nMine.\n")
+    assert [check["status"] for check in skills()] == ["ok"], "a person may write beside it"
+    live.write_text(adopted.replace("Use pnpm.", "Use npm."))
+    assert "undo will refuse" in skills()[0]["what"]
+    live.unlink()
+    assert "is gone" in skills()[0]["what"]
