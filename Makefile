@@ -33,7 +33,7 @@ docs: $(DEV) ## write the generated parts of the documentation again
 docs-check: $(DEV)
 	$(BIN)/python tools/docs.py --check
 
-bench: $(CORE) ## measure start-up, a night and the demo: median times and peak memory
+bench: $(CORE) ## measure commands, harvest, redaction, mining and recall: times and peak memory
 	@$(BIN)/python bench/bench.py
 
 constraints: ## choose the newest versions of all dependencies again (needs uv)

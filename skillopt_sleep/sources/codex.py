@@ -131,7 +131,7 @@ class _Transcript:
         self.thread_id = ""
         self.forked_from = ""
         self._counts = counts
-        self._tools = codex_tools.Calls(self.draft)
+        self._tools = codex_tools.Calls(self.draft, counts)
         self._originator = ""
         self._source: object = None
         self._thread_source = ""

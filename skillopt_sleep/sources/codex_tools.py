@@ -10,7 +10,7 @@ from typing import Literal
 
 from skillopt_sleep.session import Outcome
 from skillopt_sleep.sources import patch
-from skillopt_sleep.sources.base import Record, as_dict, as_int, as_list, as_str
+from skillopt_sleep.sources.base import Counts, Record, as_dict, as_int, as_list, as_str, json_text
 from skillopt_sleep.sources.draft import MAX_TEXT_CHARS, Draft, clean
 
 _SHELL_TOOLS = frozenset(
@@ -48,8 +48,9 @@ _OUTCOMES = {
 class Calls:
     """The calls of one thread. A call and the item that reports it share an id and are one action."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, counts: Counts) -> None:
         self._draft = draft
+        self._counts = counts
         # code-mode calls whose items are still to come: call id -> (JavaScript, events so far, time)
         self._code: dict[str, tuple[str, int, datetime | None, str]] = {}
 
@@ -78,9 +79,7 @@ class Calls:
                 "read" if name in _READ_TOOLS else "other",
                 name,
                 files=[path] if name in _READ_TOOLS else (),
-                text=as_str(given.get("pattern"))
-                if name in _READ_TOOLS
-                else json.dumps(given, ensure_ascii=False),
+                text=as_str(given.get("pattern")) if name in _READ_TOOLS else json_text(given, self._counts),
                 at=at,
                 record_id=record_id,
             )
@@ -125,7 +124,7 @@ class Calls:
             self._draft.amend(call_id, tool=clean(name, 200))
         else:
             given = as_dict(item.get("arguments"))
-            text = json.dumps(given, ensure_ascii=False) if given else ""
+            text = json_text(given, self._counts) if given else ""
             self._draft.act(call_id, "other", name, text=text, at=at, record_id=record_id)
         self._draft.settle(call_id, _OUTCOMES.get(status, Outcome.UNKNOWN))
 

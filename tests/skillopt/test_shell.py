@@ -75,6 +75,6 @@ def test_total(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["$(", "'", '"', "`", "${", "<(", "(", "<<E ", "a<<'", '"$(', "\\", "$'"])
 def test_linear_time(piece: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     simple_commands(piece * 20_000)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 5
