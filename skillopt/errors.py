@@ -4,6 +4,7 @@ SkillOptError            exit 1   something unexpected
 ├── ConfigError          exit 2   usage or configuration
 │   └── SkillFormatError exit 2   a skill document that is not what it must be
 ├── BackendError         exit 4   a model or client is unavailable; nothing was consumed
+│   └── ReplyError       exit 4   a model answered in a shape that cannot be used
 ├── LockHeldError        exit 5   another run holds the lock
 ├── RefusedError         exit 6   a change to a live file was refused
 ├── BudgetError          exit 7   a spending cap was reached; resumable
@@ -40,9 +41,30 @@ class SkillFormatError(ConfigError):
 
 
 class BackendError(SkillOptError):
-    """A model, login or program is unavailable; nothing was consumed."""
+    """A model, login or program is unavailable; nothing was consumed.
+
+    `is_permanent` when the same request would fail again (malformed, too long); `is_fatal` when no other
+    request can do better either (a wrong key, no such model), so that a run stops at once.
+    """
 
     exit_code = 4
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        why: str = "",
+        next: str = "",  # noqa: A002  (the word users see)
+        is_permanent: bool = False,
+        is_fatal: bool = False,
+    ) -> None:
+        super().__init__(what, why=why, next=next)
+        self.is_permanent = is_permanent
+        self.is_fatal = is_fatal
+
+
+class ReplyError(BackendError):
+    """A model answered, but not in the shape that was asked for, and a repair did not help."""
 
 
 class LockHeldError(SkillOptError):

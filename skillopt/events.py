@@ -10,7 +10,7 @@ from typing import TypeAlias
 from skillopt.core.edit import Candidate, Patch
 from skillopt.core.gate import GateDecision
 from skillopt.core.rollout import Rollout
-from skillopt.core.state import StepRecord, TrainerState
+from skillopt.core.state import EpochRecord, StepRecord, TrainerState
 
 _LOG = logging.getLogger(__name__)
 
@@ -66,10 +66,11 @@ class StepDone:
 
 @dataclass(frozen=True, slots=True)
 class EpochDone:
-    """All batches of `epoch` are done."""
+    """All steps of `epoch` are done, and what the epoch as a whole taught is in the store."""
 
     epoch: int
     skill_sha: str
+    record: EpochRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,67 @@
-"""The seams of the engine: what an agent, scorer, environment, optimizer and gate must do."""
+"""The seams of the engine: what a model, agent, scorer, environment, optimizer and gate must do."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, Protocol
 
 from skillopt.core.edit import Candidate, Patch
 from skillopt.core.edit import RejectedEdit as RejectedEdit
 from skillopt.core.gate import Evaluate as Evaluate
 from skillopt.core.gate import GateDecision
-from skillopt.core.rollout import Rollout, Score, Trajectory
+from skillopt.core.rollout import Rollout, Score, Trajectory, Usage
 from skillopt.core.skill import Skill
+from skillopt.core.state import EpochRecord as EpochRecord
+from skillopt.core.state import StepRecord as StepRecord
 from skillopt.core.state import TrainerState
-from skillopt.core.task import Split, Task
+from skillopt.core.task import Json, Split, Task
+
+Stage = Literal[
+    "target", "reflect", "aggregate", "select", "rewrite", "slow_update", "meta_skill", "edit_budget",
+    "appendix", "mine", "judge",
+]  # fmt: skip
+"""What a call is for; the first line of every system prompt but the target's names it."""
+
+NO_SCHEMA: Mapping[str, Json] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """One call of a model: a standing `system` message and a `user` message.
+
+    With a `schema` (JSON Schema of an object) the reply must be such an object. `attempt` tells apart calls
+    that are otherwise equal and must not share an answer: repeats of a measurement, repairs of a reply.
+    """
+
+    stage: Stage
+    system: str
+    user: str
+    schema: Mapping[str, Json] = field(default_factory=lambda: NO_SCHEMA)
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReply:
+    """What a model said. `is_cut` when it ran into its limit of tokens."""
+
+    text: str
+    usage: Usage = field(default_factory=Usage)
+    is_cut: bool = False
+
+
+class Model(Protocol):
+    """Text in, text out."""
+
+    @property
+    def identity(self) -> str:
+        """Names all that can change an answer (backend, model, sampling), never an address or a key."""
+        ...
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """One answer. Raises BackendError when there is none, BudgetError when a cap forbids asking."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +118,32 @@ class Environment(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A training task done with the skill of the epoch before and with the current one. Raises ValueError
+    for a held-out task and for a rollout without a score."""
+
+    task: Task
+    before: Rollout
+    after: Rollout
+
+    def __post_init__(self) -> None:
+        for rollout in (self.before, self.after):
+            TrainRollout(self.task, rollout)
+            if rollout.score is None:
+                raise ValueError(f"a rollout of {self.task.id} has no score to compare")
+
+    @property
+    def outcome(self) -> Literal["improved", "regressed", "persistent_failure", "stable_success"]:
+        """What became of the task, by its hard score; a change for the better wins over still failing."""
+        assert self.before.score is not None  # noqa: S101  (seen to in __post_init__)
+        assert self.after.score is not None  # noqa: S101
+        was, now = self.before.score.hard, self.after.score.hard
+        if now != was:
+            return "improved" if now > was else "regressed"
+        return "stable_success" if now >= 1.0 else "persistent_failure"
+
+
 class Optimizer(Protocol):
     """The role that edits, one method for each stage of a step."""
 
@@ -81,7 +155,19 @@ class Optimizer(Protocol):
 
     async def select(self, patch: Patch, context: OptimizerContext, *, budget: int) -> Patch: ...
 
-    def update(self, skill: Skill, patch: Patch) -> Candidate: ...
+    async def update(self, skill: Skill, patch: Patch) -> Candidate: ...
+
+
+class EpochOptimizer(Protocol):
+    """What an optimizer learns at the end of an epoch."""
+
+    async def slow_update(self, pairs: Sequence[Comparison], context: OptimizerContext) -> Candidate:
+        """The current skill with longitudinal guidance in its protected region."""
+        ...
+
+    async def meta_skill(self, steps: Sequence[StepRecord], context: OptimizerContext) -> str:
+        """The note on optimizing for the next epoch; it is never part of a skill."""
+        ...
 
 
 class Gate(Protocol):

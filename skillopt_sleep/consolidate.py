@@ -132,8 +132,8 @@ async def _sealed(
     corrected = {t.id for t in environment.tasks(Split.TEST) if t.group != CONTROLS}
     if not corrected:
         return None
-    before = (await trainer.test(result, base)).scores()
-    after = (await trainer.test(result, result.best)).scores()
+    seed, best = await trainer.test(result, base, result.best)
+    before, after = seed.scores(), best.scores()
     n = len(corrected)
     return SealedTest(sum(before[i] for i in corrected) / n, sum(after[i] for i in corrected) / n, n)
 

@@ -112,7 +112,7 @@ class ExtractiveOptimizer:
         """The first `budget` edits."""
         return Patch(patch.edits[:budget], patch.reasoning)
 
-    def update(self, skill: Skill, patch: Patch) -> Candidate:
+    async def update(self, skill: Skill, patch: Patch) -> Candidate:
         """Append to the block of learned lessons; nothing outside it changes."""
         return apply_edits(skill, patch.edits, within=REGION)
 

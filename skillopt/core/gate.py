@@ -169,13 +169,25 @@ def _by_mean(decision: GateDecision, min_gained: int) -> GateDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strict(Rules):
-    """Accepts when the mean held-out score is strictly above the current one; ties reject."""
+    """Accepts when the mean held-out score is strictly above the current one; ties reject.
+
+    With `spares_perfect` a candidate is not measured, and rejected, while every held-out task has the full
+    score: none could be higher.
+    """
+
+    spares_perfect: bool = False
 
     async def decide(self, current: Skill, candidate: Skill, evaluate: Evaluate) -> GateDecision:
         """Evaluates both skills, unless they are the same."""
         if candidate.sha == current.sha:
             return _unchanged(self)
-        return compare(await evaluate(current), await evaluate(candidate), self)
+        before = await evaluate(current)
+        if self.spares_perfect and _is_perfect(before, self):
+            reason = (
+                f"every one of {before.n} held-out tasks has the full score already; nothing was measured"
+            )
+            return GateDecision("reject", reason, current=1.0, confidence=self.confidence)
+        return compare(before, await evaluate(candidate), self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +228,12 @@ class Always(Rules):
         if decision.verdict == "abstain":
             return decision
         return replace(decision, verdict="accept", reason=f"every change is accepted ({decision.reason})")
+
+
+def _is_perfect(evaluation: Evaluation, rules: Rules) -> bool:
+    scores = evaluation.scores(rules.metric, rules.mixed_weight).values()
+    complete = not evaluation.errors and not evaluation.leaked
+    return complete and bool(scores) and all(score >= 1.0 for score in scores)
 
 
 def _unchanged(rules: Rules) -> GateDecision:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 
@@ -22,11 +22,29 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What calls used, as their provider reported; zero for a deterministic agent.
+
+    `cached_tokens` are part of `input_tokens`, `reasoning_tokens` of `output_tokens`. Usages add up.
+    """
+
+    calls: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
 class Trajectory:
-    """The recorded steps of one attempt, in order, and the final `answer`."""
+    """The recorded steps of one attempt, in order, the final `answer`, and what it used."""
 
     steps: tuple[Step, ...] = ()
     answer: str = ""
+    usage: Usage = Usage()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +65,14 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class RolloutError:
-    """Why an attempt gave no score: infrastructure, never the agent's own mistake."""
+    """Why an attempt gave no score: infrastructure, never the agent's own mistake.
+
+    `is_permanent` when the same request would fail again, as one the provider calls malformed does.
+    """
 
     kind: str
     message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a rollout used, as reported by the provider; zero for a deterministic agent."""
-
-    calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    usd: float = 0.0
+    is_permanent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +87,13 @@ class Rollout:
     trajectory: Trajectory
     score: Score | None = None
     error: RolloutError | None = None
-    usage: Usage = Usage()
     repeat: int = 0
 
     def __post_init__(self) -> None:
         if (self.score is None) == (self.error is None):
             raise ValueError(f"rollout of {self.task_id}: exactly one of score and error")
+
+    @property
+    def usage(self) -> Usage:
+        """What the attempt used."""
+        return self.trajectory.usage

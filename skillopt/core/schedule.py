@@ -11,18 +11,19 @@ from skillopt.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class EditBudget:
-    """How many edits a step may make: `start` decaying to `end` over the run (`none`: as many as proposed).
+    """How many edits a step may make: `start` decaying to `end` over the run (`none`: as many as proposed;
+    `autonomous`: the optimizer chooses, `start` at most).
 
     Raises ConfigError unless `start >= end >= 1`.
     """
 
-    kind: Literal["cosine", "linear", "constant", "none"] = "cosine"
+    kind: Literal["cosine", "linear", "constant", "autonomous", "none"] = "cosine"
     start: int = 4
     end: int = 2
 
     def __post_init__(self) -> None:
-        if self.kind not in ("cosine", "linear", "constant", "none"):
-            raise ConfigError(f"unknown schedule {self.kind}", next="use cosine, linear, constant or none")
+        if self.kind not in (kinds := ("cosine", "linear", "constant", "autonomous", "none")):
+            raise ConfigError(f"unknown schedule {self.kind}", next=f"use one of {', '.join(kinds)}")
         if not self.start >= self.end >= 1:
             raise ConfigError(
                 f"an edit budget cannot go from {self.start} to {self.end}", next="use start >= end >= 1"
@@ -35,7 +36,7 @@ class EditBudget:
         """
         if self.kind == "none":
             return None
-        if self.kind == "constant":
+        if self.kind in ("constant", "autonomous"):
             return self.start
         progress = min(step + 1, n_steps) / max(n_steps, 1)
         left = (1 + math.cos(math.pi * progress)) / 2 if self.kind == "cosine" else 1 - progress

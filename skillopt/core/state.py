@@ -13,7 +13,7 @@ from skillopt.core.skill import Skill, SkillKind
 from skillopt.errors import SkillOptError, StorageError
 
 SCHEMA = "skillopt.trainer_state"
-VERSION = 1
+VERSION = 2
 
 T = TypeVar("T")
 
@@ -56,8 +56,20 @@ class StepRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """The end of an epoch: what became of the compared training tasks (`outcomes`, by task id), the slow
+    update that met the gate (None when nothing was to compare, or no gate), and the note for the next."""
+
+    epoch: int
+    outcomes: tuple[tuple[str, str], ...] = ()
+    slow_update: Attempt | None = None
+    meta_skill: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TrainerState:
-    """Where a run stands. `identity` names all that can change its result; `step` counts finished steps;
+    """Where a run stands. `identity` names all that can change its result; `step` counts finished steps and
+    `epochs` the epochs that ended; `before_epoch` is the skill at the end of the epoch before this one;
     `rejected` are the edits turned down in this epoch, `meta_skill` the optimizer's own note."""
 
     identity: tuple[tuple[str, str], ...]
@@ -69,6 +81,8 @@ class TrainerState:
     step: int = 0
     epoch: int = 0
     history: tuple[StepRecord, ...] = ()
+    epochs: tuple[EpochRecord, ...] = ()
+    before_epoch: str = ""
     rejected: tuple[RejectedEdit, ...] = ()
     meta_skill: str = ""
     finished: bool = False
@@ -76,7 +90,8 @@ class TrainerState:
     @classmethod
     def begin(cls, skill: Skill, identity: Iterable[tuple[str, str]] = ()) -> TrainerState:
         """The state before the first step."""
-        return cls(tuple(identity), skill.text, skill.text, skill.text, skill.kind)
+        text = skill.text
+        return cls(tuple(identity), text, text, text, skill.kind, before_epoch=text)
 
     @property
     def skill(self) -> Skill:
@@ -96,20 +111,40 @@ class TrainerState:
 
     def after(self, record: StepRecord, candidate: Candidate) -> TrainerState:
         """The state after a step that ended with `candidate`."""
-        decision = record.decision
-        best, best_score = self.best, self.best_score if self.best_score is not None else decision.current
-        score = decision.candidate if decision.accepted else None
-        if score is not None and (best_score is None or score > best_score):
-            best, best_score = candidate.text, score
         return replace(
-            self,
-            current=candidate.text if decision.accepted else self.current,
-            best=best,
-            best_score=best_score,
+            self._decided(record.decision, candidate.text),
             step=self.step + 1,
             history=(*self.history, record),
             rejected=(*self.rejected, *_turned_down(record, {r.edit for r in self.rejected})),
         )
+
+    def after_epoch(self, record: EpochRecord, slow_update: str | None = None) -> TrainerState:
+        """The state after an epoch. `slow_update` is the text that the gate judged or, with no attempt in
+        the record, that is taken as it is."""
+        state = self
+        if slow_update is not None and record.slow_update is not None:
+            state = self._decided(record.slow_update.decision, slow_update)
+        elif slow_update is not None:
+            state = replace(self, current=slow_update)
+        return replace(
+            state,
+            epochs=(*self.epochs, record),
+            before_epoch=state.current,
+            meta_skill=record.meta_skill,
+        )
+
+    def with_meta_skill(self, note: str) -> TrainerState:
+        """The state with the note written at the end of the epoch that ended last."""
+        *earlier, last = self.epochs
+        return replace(self, epochs=(*earlier, replace(last, meta_skill=note)), meta_skill=note)
+
+    def _decided(self, decision: GateDecision, text: str) -> TrainerState:
+        best, best_score = self.best, self.best_score if self.best_score is not None else decision.current
+        score = decision.candidate if decision.accepted else None
+        if score is not None and (best_score is None or score > best_score):
+            best, best_score = text, score
+        current = text if decision.accepted else self.current
+        return replace(self, current=current, best=best, best_score=best_score)
 
     def finish(self) -> TrainerState:
         """The state when every step is done."""
@@ -262,6 +297,17 @@ def _record(data: Any) -> StepRecord:
     return record
 
 
+def _epoch(data: Any) -> EpochRecord:
+    return _build(
+        EpochRecord,
+        data,
+        epoch=_whole,
+        outcomes=_each(lambda pair: tuple(_text(part) for part in _list(pair))),
+        slow_update=lambda value: None if value is None else _attempt(value),
+        meta_skill=_text,
+    )
+
+
 def _rejected(data: Any) -> RejectedEdit:
     return _build(RejectedEdit, data, edit=_edit, reason=_text, current=_number, candidate=_number)
 
@@ -279,6 +325,8 @@ def _state(data: Any) -> TrainerState:
         step=_whole,
         epoch=_whole,
         history=_each(_record),
+        epochs=_each(_epoch),
+        before_epoch=_text,
         rejected=_each(_rejected),
         meta_skill=_text,
         finished=_flag,

@@ -101,7 +101,7 @@ class ScriptedOptimizer:
         """The first `budget` edits."""
         return Patch(patch.edits[:budget], patch.reasoning)
 
-    def update(self, skill: Skill, patch: Patch) -> Candidate:
+    async def update(self, skill: Skill, patch: Patch) -> Candidate:
         """Applies the edits."""
         return apply_edits(skill, patch.edits, within=self.within)
 

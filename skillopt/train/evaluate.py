@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from skillopt.core.gate import Evaluation
 from skillopt.core.skill import Skill
 from skillopt.core.task import Split, Task
-from skillopt.train.rollouts import RolloutRunner
+from skillopt.train.rollouts import RolloutRunner, Wanted
 
 
 class Evaluator:
@@ -33,8 +33,21 @@ class Evaluator:
 
         Raises BackendError when no rollout got through.
         """
-        rollouts = await self.runner.run(self.tasks, skill, repeats=self.repeats)
-        return Evaluation(skill.sha, self.split, rollouts, self.leaked)
+        (found,) = await self.each([skill])
+        return found
+
+    async def each(self, skills: Sequence[Skill]) -> tuple[Evaluation, ...]:
+        """The evaluations of several skills, measured side by side."""
+        wanted = [self.wanted(skill) for skill in skills]
+        found = await self.runner.run_all(wanted, stage=f"evaluate {self.split}")
+        return tuple(
+            Evaluation(skill.sha, self.split, rollouts, self.leaked)
+            for skill, rollouts in zip(skills, found, strict=True)
+        )
+
+    def wanted(self, skill: Skill) -> Wanted:
+        """The rollouts an evaluation of `skill` needs."""
+        return Wanted(self.tasks, skill, self.repeats)
 
     def only(self, task_ids: Collection[str]) -> Evaluator:
         """An evaluator on the tasks named, sharing what was measured."""

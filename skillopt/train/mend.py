@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from skillopt.core.edit import Candidate, Edit, Patch
 from skillopt.core.gate import GateDecision
@@ -18,7 +18,7 @@ async def mended(
     candidate: Candidate,
     decision: GateDecision,
     *,
-    update: Callable[[Skill, Patch], Candidate],
+    update: Callable[[Skill, Patch], Awaitable[Candidate]],
     gate: Gate,
     evaluator: Evaluator,
 ) -> Candidate | None:
@@ -33,7 +33,7 @@ async def mended(
     fallen = {task_id: after for task_id, _, after in decision.pairs if task_id in decision.dropped}
 
     async def is_to_blame(edit: Edit) -> bool:
-        without = update(skill, Patch(tuple(other for other in edits if other is not edit)))
+        without = await update(skill, Patch(tuple(other for other in edits if other is not edit)))
         # The gate measures, so that scores are compared in its own metric; its verdict is not asked for.
         measured = await gate.decide(skill, Skill(without.text, skill.kind), evaluator.only(fallen))
         return any(after > fallen[task_id] + _ROUNDING for task_id, _, after in measured.pairs)
@@ -41,4 +41,4 @@ async def mended(
     kept = tuple([edit for edit in edits if not await is_to_blame(edit)])
     if not kept or len(kept) == len(edits):
         return None
-    return update(skill, Patch(kept))
+    return await update(skill, Patch(kept))

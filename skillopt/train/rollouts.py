@@ -1,17 +1,17 @@
-"""Running tasks with a skill: the one place where several things happen at once."""
+"""Running tasks with a skill, and keeping what was scored."""
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
-
-import anyio
 
 from skillopt.core.rollout import Rollout, RolloutError, Trajectory
 from skillopt.core.skill import Skill
 from skillopt.core.task import Task, content_id, task_content
 from skillopt.errors import BackendError, BudgetError, ConfigError, SkillOptError
 from skillopt.protocols import Agent, Scorer
+from skillopt.train.parallel import Crew
 
 RolloutKey: TypeAlias = tuple[str, str, str, int]
 """Skill hash, task hash, agent identity, repeat: what a rollout depends on."""
@@ -19,61 +19,100 @@ RolloutKey: TypeAlias = tuple[str, str, str, int]
 RolloutCache: TypeAlias = MutableMapping[RolloutKey, Rollout]
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Rollouts to run: each of `tasks` with `skill`, `repeats` times."""
+
+    tasks: Sequence[Task]
+    skill: Skill
+    repeats: int = 1
+
+
 class RolloutRunner:
-    """Runs and scores tasks, at most `workers` at once; a scored rollout is kept and never paid for again."""
+    """Runs and scores tasks with a crew; a scored rollout is kept and never paid for again."""
 
     def __init__(
-        self, agent: Agent, scorer: Scorer, *, workers: int, cache: RolloutCache | None = None
+        self, agent: Agent, scorer: Scorer, *, crew: Crew, cache: RolloutCache | None = None
     ) -> None:
         self.agent = agent
         self.scorer = scorer
-        self.workers = workers
+        self.crew = crew
         self.cache: RolloutCache = {} if cache is None else cache
+        # What would fail again is not asked again, in this process; a later one may have better luck.
+        self._hopeless: dict[RolloutKey, Rollout] = {}
 
-    async def run(self, tasks: Sequence[Task], skill: Skill, *, repeats: int = 1) -> tuple[Rollout, ...]:
+    async def run(
+        self, tasks: Sequence[Task], skill: Skill, *, repeats: int = 1, stage: str = "rollout"
+    ) -> tuple[Rollout, ...]:
         """One rollout for each task and repeat, in that order whatever finished first.
 
         An infrastructure failure is a rollout with an error; it is not kept, so a later call tries again.
-        Raises BackendError when none got through, and whatever the agent or scorer raises beside.
+        Raises BackendError when none got through or the failure is fatal, and whatever the agent or scorer
+        raises beside.
         """
-        wanted = {
-            self._key(task, skill, repeat): (task, repeat) for task in tasks for repeat in range(repeats)
+        (rollouts,) = await self.run_all([Wanted(tasks, skill, repeats)], stage=stage)
+        return rollouts
+
+    async def run_all(self, wanted: Sequence[Wanted], *, stage: str = "rollout") -> list[tuple[Rollout, ...]]:
+        """`run` for several skills and sets of tasks side by side; what two of them share is run once."""
+        keys = [self._keys(one) for one in wanted]
+        todo = {key: attempt for each in keys for key, attempt in each.items()}
+        done = {key: found for key in todo if (found := self.cache.get(key) or self._hopeless.get(key))}
+        missing = [key for key in todo if key not in done]
+        jobs = [self._job(key, *todo[key]) for key in missing]
+        done.update(zip(missing, await self.crew.run(stage, jobs), strict=True))
+        return [_some_valid(tuple(done[key] for key in each)) for each in keys]
+
+    def _keys(self, wanted: Wanted) -> dict[RolloutKey, tuple[Task, Skill, int]]:
+        return {
+            self._key(task, wanted.skill, repeat): (task, wanted.skill, repeat)
+            for task in wanted.tasks
+            for repeat in range(wanted.repeats)
         }
-        done = {key: self.cache[key] for key in wanted if key in self.cache}
-        limiter = anyio.CapacityLimiter(self.workers)
-
-        async def attempt(key: RolloutKey, task: Task, repeat: int) -> None:
-            async with limiter:
-                done[key] = await self._attempt(task, skill, repeat)
-            if done[key].error is None:
-                self.cache[key] = done[key]
-
-        try:
-            async with anyio.create_task_group() as group:
-                for key, (task, repeat) in wanted.items():
-                    if key not in done:
-                        group.start_soon(attempt, key, task, repeat)
-        except BaseExceptionGroup as errors:
-            raise _first(errors) from None
-        return _some_valid(tuple(done[key] for key in wanted))
 
     def _key(self, task: Task, skill: Skill, repeat: int) -> RolloutKey:
         return skill.sha, content_id(task.id, task_content(task), length=64), self.agent.identity, repeat
+
+    def _job(
+        self, key: RolloutKey, task: Task, skill: Skill, repeat: int
+    ) -> Callable[[], Awaitable[Rollout]]:
+        async def attempt() -> Rollout:
+            rollout = await self._attempt(task, skill, repeat)
+            if rollout.error is None:
+                self.cache[key] = rollout
+            elif rollout.error.is_permanent:
+                self._hopeless[key] = rollout
+            return rollout
+
+        return attempt
 
     async def _attempt(self, task: Task, skill: Skill, repeat: int) -> Rollout:
         try:
             trajectory = await self.agent.run(task, skill, repeat=repeat)
         except BackendError as error:
-            failed = RolloutError("agent", error.what)
-            return Rollout(task.id, skill.sha, Trajectory(), error=failed, repeat=repeat)
+            return _failed(task, skill, repeat, "agent", error)
         try:
             score = await self.scorer.score(task, trajectory)
         except (ConfigError, BudgetError):
             raise
         except SkillOptError as error:
-            failed = RolloutError("scorer", error.what)
-            return Rollout(task.id, skill.sha, trajectory, error=failed, repeat=repeat)
+            return _failed(task, skill, repeat, "scorer", error, trajectory)
         return Rollout(task.id, skill.sha, trajectory, score, repeat=repeat)
+
+
+def _failed(
+    task: Task,
+    skill: Skill,
+    repeat: int,
+    kind: str,
+    error: SkillOptError,
+    trajectory: Trajectory = Trajectory(),  # noqa: B008  (frozen)
+) -> Rollout:
+    if isinstance(error, BackendError) and error.is_fatal:
+        raise error
+    is_permanent = isinstance(error, BackendError) and error.is_permanent
+    why = RolloutError(kind, error.what if not error.why else f"{error.what}: {error.why}", is_permanent)
+    return Rollout(task.id, skill.sha, trajectory, error=why, repeat=repeat)
 
 
 def _some_valid(rollouts: tuple[Rollout, ...]) -> tuple[Rollout, ...]:
@@ -86,10 +125,3 @@ def _some_valid(rollouts: tuple[Rollout, ...]) -> tuple[Rollout, ...]:
             next="mend the cause and run the same command again: it goes on from the last finished step",
         )
     return rollouts
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -11,7 +11,7 @@ from skillopt.core.gate import Evaluation, GateDecision, measure
 from skillopt.core.rollout import Rollout
 from skillopt.core.skill import Skill
 from skillopt.core.splits import FinishedFit, SealedTest, check_unique, leaked
-from skillopt.core.state import Attempt, StepRecord, TrainerState
+from skillopt.core.state import Attempt, EpochRecord, StepRecord, TrainerState
 from skillopt.core.task import Split, Task, content_id, task_content
 from skillopt.errors import ConfigError
 from skillopt.events import (
@@ -26,12 +26,23 @@ from skillopt.events import (
     RunStarted,
     StepDone,
 )
-from skillopt.protocols import Agent, Environment, Gate, Optimizer, OptimizerContext, RunStore, TrainRollout
+from skillopt.protocols import (
+    Agent,
+    Comparison,
+    Environment,
+    EpochOptimizer,
+    Gate,
+    Optimizer,
+    OptimizerContext,
+    RunStore,
+    TrainRollout,
+)
 from skillopt.store.run_store import MemoryStore
 from skillopt.train.config import TrainConfig
 from skillopt.train.evaluate import Evaluator
 from skillopt.train.mend import mended
-from skillopt.train.rollouts import RolloutCache, RolloutRunner
+from skillopt.train.parallel import Crew
+from skillopt.train.rollouts import RolloutCache, RolloutRunner, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +72,26 @@ class Trainer:
         skill: Skill,
         config: TrainConfig | None = None,
         store: RunStore | None = None,
+        epoch_optimizer: EpochOptimizer | None = None,
         listeners: Iterable[Listener] = (),
         cache: RolloutCache | None = None,
+        crew: Crew | None = None,
     ) -> None:
         self.config = config or TrainConfig()
         self.optimizer = optimizer
+        self.epoch_optimizer = epoch_optimizer
         self.gate = gate
         self.store: RunStore = store or MemoryStore()
         self.emit = Broadcast(listeners)
         train, selection, test = (_tasks(environment, split) for split in Split)
         if not train:
             raise ConfigError("there are no training tasks", next="give the environment a train split")
-        self.batches = [self.config.batches_of(train, epoch) for epoch in range(self.config.epochs)]
-        self.runner = RolloutRunner(agent, environment.scorer, workers=self.config.workers, cache=cache)
+        self.steps = [self.config.steps_of(train, epoch) for epoch in range(self.config.epochs)]
+        crew = crew or Crew(self.config.workers)
+        self.runner = RolloutRunner(agent, environment.scorer, crew=crew, cache=cache)
         self.evaluate = self._evaluator(Split.SELECTION, selection, seen=train)
         self._sealed_test = SealedTest(test)
+        self._train = train
         self._seen = (*train, *selection)
         self._start = TrainerState.begin(
             skill,
@@ -83,6 +99,7 @@ class Trainer:
                 *self.config.identity(),
                 ("agent", agent.identity),
                 ("optimizer", _name(optimizer)),
+                ("epoch_optimizer", _name(epoch_optimizer) if epoch_optimizer else ""),
                 ("gate", _name(gate)),
                 ("skill", skill.sha),
                 ("tasks", _content(self._seen)),
@@ -99,43 +116,90 @@ class Trainer:
         """
         state = self._resume()
         for epoch in self._epochs_left(state):
-            for batch in self._batches_left(state, epoch):
-                state = self._save(await self.step(self._enter(state, epoch), batch))
+            for batches in self._steps_left(state, epoch):
+                state = self._save(await self.step(self._enter(state, epoch), batches))
                 self.emit(StepDone(state.history[-1]))
-            self.emit(EpochDone(epoch, state.skill.sha))
+            state = self._save(await self.end_epoch(state, epoch))
+            self.emit(EpochDone(epoch, state.skill.sha, state.epochs[-1]))
         state = self._save(state.finish())
         self.emit(RunFinished(state))
         return TrainResult(state, state.best_skill, state.history, self._sealed_test.finish(state))
 
-    async def step(self, state: TrainerState, batch: Sequence[Task]) -> TrainerState:
-        """One step on a batch of training tasks; the state given is left as it is."""
+    async def step(self, state: TrainerState, batches: Sequence[Sequence[Task]]) -> TrainerState:
+        """One step on batches of training tasks; the state given is left as it is."""
         skill, context = state.skill, _context(state)
-        rollouts = await self._rollout(state, batch)
-        patches = await self.optimizer.reflect(_scored(batch, rollouts), context)
+        rollouts = await self._rollout(state, batches)
+        patches = [
+            patch
+            for batch in batches
+            for patch in await self.optimizer.reflect(_scored(batch, rollouts), context)
+        ]
         patch = await self.optimizer.aggregate(patches, context)
         patch = await self.optimizer.select(patch, context, budget=self._budget(state, patch))
         self.emit(EditsProposed(state.step, patch))
-        candidate = self.optimizer.update(skill, patch)
+        candidate = await self.optimizer.update(skill, patch)
         decision = await self._decide(state, candidate)
         attempts = [(candidate, decision)]
         if second := await self._second_try(state, candidate, decision):
             attempts.append((second, await self._decide(state, second)))
-        return state.after(self._record(state, batch, rollouts, attempts), attempts[-1][0])
+        return state.after(self._record(state, rollouts, attempts), attempts[-1][0])
 
-    async def test(self, result: TrainResult, skill: Skill) -> Evaluation:
-        """Scores `skill` on the test split. Raises ConfigError unless this trainer's `fit` made `result`."""
+    async def end_epoch(self, state: TrainerState, epoch: int) -> TrainerState:
+        """What an epoch as a whole teaches: the slow update, from the second on, then the meta skill."""
+        slow: str | None = None
+        outcomes: tuple[tuple[str, str], ...] = ()
+        attempt: Attempt | None = None
+        if self.epoch_optimizer is not None and epoch and self.config.slow_update_samples:
+            slow, outcomes, attempt = await self._slow_update(state, epoch, self.epoch_optimizer)
+        state = state.after_epoch(EpochRecord(epoch, outcomes, attempt, state.meta_skill), slow)
+        if self.epoch_optimizer is not None and self.config.meta_skill and epoch + 1 < self.config.epochs:
+            steps = [record for record in state.history if record.epoch == epoch]
+            state = state.with_meta_skill(await self.epoch_optimizer.meta_skill(steps, _context(state)))
+        return state
+
+    async def test(self, result: TrainResult, *skills: Skill) -> tuple[Evaluation, ...]:
+        """Scores `skills` on the test split, side by side; equal ones are scored once. Raises ConfigError
+        unless this trainer's `fit` made `result`."""
         tasks = self._sealed_test.open(result.token)
-        return await self._evaluator(Split.TEST, tasks, seen=self._seen)(skill)
+        return await self._evaluator(Split.TEST, tasks, seen=self._seen).each(skills)
 
     # --- the stages
 
-    async def _rollout(self, state: TrainerState, batch: Sequence[Task]) -> tuple[Rollout, ...]:
-        rollouts = await self.runner.run(batch, state.skill)
+    async def _rollout(self, state: TrainerState, batches: Sequence[Sequence[Task]]) -> tuple[Rollout, ...]:
+        wanted = [Wanted([task for batch in batches for task in batch], state.skill)]
+        if self.config.measures_seed and state.step == 0 and self.evaluate.tasks:
+            wanted.append(self.evaluate.wanted(state.skill))
+        rollouts, *_ = await self.runner.run_all(wanted)
         self.emit(RolloutsDone(state.step, rollouts))
         return rollouts
 
+    async def _slow_update(
+        self, state: TrainerState, epoch: int, learner: EpochOptimizer
+    ) -> tuple[str | None, tuple[tuple[str, str], ...], Attempt | None]:
+        """The text with new guidance, the outcomes it was learned from, and what the gate said of it."""
+        before, after = Skill(state.before_epoch, state.kind), state.skill
+        if before.sha == after.sha:
+            return None, (), None
+        sample = self.config.slow_update_sample(self._train, epoch)
+        was, now = await self.runner.run_all(
+            [Wanted(sample, before), Wanted(sample, after)], stage="slow_update rollouts"
+        )
+        pairs = [
+            Comparison(task, a, b)
+            for task, a, b in zip(sample, was, now, strict=True)
+            if a.score is not None and b.score is not None
+        ]
+        outcomes = tuple((pair.task.id, pair.outcome) for pair in pairs)
+        if all(outcome == "stable_success" for _, outcome in outcomes):
+            return None, outcomes, None
+        candidate = await learner.slow_update(pairs, _context(state))
+        if not self.config.slow_update_gated:
+            return candidate.text, outcomes, None
+        decision = await self._decide(state, candidate)
+        return candidate.text, outcomes, Attempt(Skill(candidate.text).sha, candidate.reports, decision)
+
     def _budget(self, state: TrainerState, patch: Patch) -> int:
-        n_steps = sum(len(batches) for batches in self.batches)
+        n_steps = sum(map(len, self.steps))
         budget = self.config.edit_budget.at(state.step, n_steps)
         return len(patch.edits) if budget is None else budget
 
@@ -155,7 +219,6 @@ class Trainer:
     def _record(
         self,
         state: TrainerState,
-        batch: Sequence[Task],
         rollouts: Sequence[Rollout],
         attempts: Sequence[tuple[Candidate, GateDecision]],
     ) -> StepRecord:
@@ -164,7 +227,7 @@ class Trainer:
         return StepRecord(
             step=state.step,
             epoch=state.epoch,
-            batch=tuple(task.id for task in batch),
+            batch=tuple(rollout.task_id for rollout in rollouts),
             train_mean=sum(scores) / len(scores) if scores else None,
             n_errors=len(rollouts) - len(scores),
             attempts=tuple(
@@ -186,16 +249,16 @@ class Trainer:
                 why="; ".join(f"{name} was {was.get(name)}, is {now.get(name)}" for name in names),
                 next="use the inputs of that run, or another run folder",
             )
-        n_steps = sum(len(batches) for batches in self.batches)
+        n_steps = sum(map(len, self.steps))
         n_selection = len(self.evaluate.tasks)
         self.emit(RunStarted(state.step, n_steps, len(self._seen) - n_selection, n_selection))
         return state
 
     def _epochs_left(self, state: TrainerState) -> range:
-        return range(state.step // len(self.batches[0]), len(self.batches))
+        return range(len(state.epochs), len(self.steps))
 
-    def _batches_left(self, state: TrainerState, epoch: int) -> Sequence[tuple[Task, ...]]:
-        return self.batches[epoch][state.step - epoch * len(self.batches[0]) :]
+    def _steps_left(self, state: TrainerState, epoch: int) -> Sequence[tuple[tuple[Task, ...], ...]]:
+        return self.steps[epoch][state.step - epoch * len(self.steps[0]) :]
 
     def _enter(self, state: TrainerState, epoch: int) -> TrainerState:
         return state.in_epoch(epoch, forget=self.config.rejected_buffer == "epoch")
@@ -221,7 +284,8 @@ def _context(state: TrainerState) -> OptimizerContext:
 def _scored(batch: Sequence[Task], rollouts: Sequence[Rollout]) -> tuple[TrainRollout, ...]:
     """The rollouts an optimizer can learn from: a failure of the infrastructure teaches nothing."""
     tasks = {task.id: task for task in batch}
-    return tuple(TrainRollout(tasks[r.task_id], r) for r in rollouts if r.score is not None)
+    mine = (r for r in rollouts if r.score is not None and r.task_id in tasks)
+    return tuple(TrainRollout(tasks[r.task_id], r) for r in mine)
 
 
 def _content(tasks: Iterable[Task]) -> str:
@@ -229,7 +293,9 @@ def _content(tasks: Iterable[Task]) -> str:
 
 
 def _name(part: object) -> str:
-    """Values describe themselves with their settings; anything else goes by its type."""
+    """Values describe themselves with their settings; anything else goes by its identity or its type."""
+    if isinstance(identity := getattr(part, "identity", None), str):
+        return identity
     if not is_dataclass(part):
         return f"{type(part).__module__}.{type(part).__qualname__}"
     text = re.sub(r" at 0x[0-9a-f]+", "", repr(part))

@@ -12,7 +12,7 @@ import pytest
 from skillopt.core.edit import Candidate, Edit, EditOutcome, EditReport
 from skillopt.core.gate import GateDecision
 from skillopt.core.skill import Skill
-from skillopt.core.state import Attempt, StepRecord, TrainerState
+from skillopt.core.state import Attempt, EpochRecord, StepRecord, TrainerState
 from skillopt.errors import StorageError
 from skillopt.events import Broadcast, EpochDone, Event, ListenerDropped
 from skillopt.store.run_store import FileStore, MemoryStore
@@ -84,7 +84,7 @@ def damage(change: Callable[[Any], None]) -> str:
         ("[" * 100_000, "damaged"),
         ("[]", "not written by the trainer"),
         ('{"schema": "other"}', "not written by the trainer"),
-        (damage(lambda d: d.update(version=2)), "version 2"),
+        (damage(lambda d: d.update(version=1)), "version 1"),
         (damage(lambda d: d.update(extra=1)), "damaged"),
         (damage(lambda d: d.pop("best")), "damaged"),
         (damage(lambda d: d.update(step="2")), "damaged"),
@@ -134,11 +134,11 @@ def test_a_listener_that_raises_is_dropped_and_reported(caplog: pytest.LogCaptur
         raise OSError("full")
 
     tell = Broadcast([broken, heard.append, broken])
-    tell(EpochDone(0, "s"))
-    tell(EpochDone(1, "s"))
+    tell(EpochDone(0, "s", EpochRecord(0)))
+    tell(EpochDone(1, "s", EpochRecord(1)))
     assert [event for event in heard if isinstance(event, EpochDone)] == [
-        EpochDone(0, "s"),
-        EpochDone(1, "s"),
+        EpochDone(0, "s", EpochRecord(0)),
+        EpochDone(1, "s", EpochRecord(1)),
     ]
     assert len([event for event in heard if isinstance(event, ListenerDropped)]) == 2
     assert "was dropped" in caplog.text

@@ -411,7 +411,7 @@ async def test_the_test_split_is_sealed_until_fit_is_done() -> None:
     assert not [call for call in agent.calls if call.startswith("test-")]
     result = await one.fit()
     assert not [call for call in agent.calls if call.startswith("test-")]
-    seed, best = await one.test(result, SEED), await one.test(result, result.best)
+    seed, best = await one.test(result, SEED, result.best)
     assert (seed.mean, best.mean, best.n, best.split) == (0.0, 1.0, 6, Split.TEST)
     for token in (FinishedFit(object()), (await other.fit()).token, None):
         forged = TrainResult(result.state, result.best, result.history, token)  # type: ignore[arg-type]

@@ -286,8 +286,8 @@ class Spy:
     async def select(self, patch: Patch, context: OptimizerContext, *, budget: int) -> Patch:
         return await self.inner.select(patch, context, budget=budget)
 
-    def update(self, skill: Skill, patch: Patch) -> Candidate:
-        return self.inner.update(skill, patch)
+    async def update(self, skill: Skill, patch: Patch) -> Candidate:
+        return await self.inner.update(skill, patch)
 
 
 def shipped(material: Material, mined: MinedProject) -> ExtractiveOptimizer:
