@@ -51,6 +51,38 @@ class ModelReply:
     is_cut: bool = False
 
 
+Role = Literal["target", "optimizer", "judge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An answered call: who asked what model for which stage, the reply, its cost (None when the model has no
+    price) and how long it took."""
+
+    role: Role
+    stage: Stage
+    model: str
+    reply: ModelReply
+    usd: float | None = None
+    seconds: float = 0.0
+
+
+class CallStore(Protocol):
+    """Keeps answered calls by content, so that none is paid twice, and so knows what was spent."""
+
+    def get(self, key: str) -> Call | None:
+        """The call of this key, None when it was never answered."""
+        ...
+
+    def put(self, key: str, call: Call) -> None:
+        """Keeps a call, durably before it returns. Raises StorageError when that is impossible."""
+        ...
+
+    def calls(self) -> tuple[Call, ...]:
+        """Every call kept, in the order they were put."""
+        ...
+
+
 class Model(Protocol):
     """Text in, text out."""
 

@@ -24,9 +24,9 @@ class TrainConfig:
     gate has its own). A step makes one update from `accumulation` batches. `rejected_buffer` says how long
     edits the gate turned down are remembered. `slow_update_samples` training tasks are compared at the end of
     an epoch (0: never), and what is learned from them is `slow_update_gated` or taken as it is; `meta_skill`
-    asks for a note on optimizing. `measures_seed` scores the seed skill on the held-out tasks beside the first
-    batch, rather than when a candidate first has to be compared with it. `workers` rollouts run at once and never change a result. Raises
-    ConfigError for a count below one.
+    asks for a note on optimizing. `measures_seed` scores the seed skill on the held-out tasks beside the
+    first batch, rather than when a candidate first has to be compared with it. `workers` rollouts run at once
+    and never change a result. Raises ConfigError for a count below one.
     """
 
     epochs: int = 4
