@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Literal, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +98,9 @@ class Rollout:
     def usage(self) -> Usage:
         """What the attempt used."""
         return self.trajectory.usage
+
+
+RolloutKey: TypeAlias = tuple[str, str, str, int]
+"""Skill hash, task hash, agent identity, repeat: what a rollout depends on."""
+
+RolloutCache: TypeAlias = MutableMapping[RolloutKey, Rollout]

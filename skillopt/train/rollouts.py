@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
-from skillopt.core.rollout import Rollout, RolloutError, Trajectory
+from skillopt.core.rollout import Rollout, RolloutCache, RolloutError, RolloutKey, Trajectory
 from skillopt.core.skill import Skill
 from skillopt.core.task import Task, content_id, task_content
 from skillopt.errors import BackendError, BudgetError, ConfigError, SkillOptError
 from skillopt.protocols import Agent, Scorer
 from skillopt.train.parallel import Crew
-
-RolloutKey: TypeAlias = tuple[str, str, str, int]
-"""Skill hash, task hash, agent identity, repeat: what a rollout depends on."""
-
-RolloutCache: TypeAlias = MutableMapping[RolloutKey, Rollout]
 
 
 @dataclass(frozen=True, slots=True)

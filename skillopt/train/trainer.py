@@ -8,7 +8,7 @@ from dataclasses import dataclass, is_dataclass
 
 from skillopt.core.edit import Candidate, Patch
 from skillopt.core.gate import Evaluation, GateDecision, measure
-from skillopt.core.rollout import Rollout
+from skillopt.core.rollout import Rollout, RolloutCache
 from skillopt.core.skill import Skill
 from skillopt.core.splits import FinishedFit, SealedTest, check_unique, leaked
 from skillopt.core.state import Attempt, EpochRecord, StepRecord, TrainerState
@@ -42,7 +42,7 @@ from skillopt.train.config import TrainConfig
 from skillopt.train.evaluate import Evaluator
 from skillopt.train.mend import mended
 from skillopt.train.parallel import Crew
-from skillopt.train.rollouts import RolloutCache, RolloutRunner, Wanted
+from skillopt.train.rollouts import RolloutRunner, Wanted
 
 
 @dataclass(frozen=True, slots=True)
