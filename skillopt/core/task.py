@@ -49,6 +49,15 @@ class Task:
     context: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
 
 
+def plain_json(value: Json) -> object:
+    """`value` in dicts and lists, as the json module wants it."""
+    if isinstance(value, Mapping):
+        return {key: plain_json(each) for key, each in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain_json(each) for each in value]
+    return value
+
+
 def content_id(*parts: Json, length: int = 12) -> str:
     """Hex id of `parts`: the same content has the same id on every machine."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

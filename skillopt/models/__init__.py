@@ -1,0 +1,1 @@
+"""Models: text in, text out, over the network or from a script."""

@@ -1,0 +1,247 @@
+"""OpenAI and every server that speaks the protocol of its chat completions."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from skillopt.core.rollout import Usage
+from skillopt.core.task import Json, plain_json
+from skillopt.errors import BackendError
+from skillopt.models.line import Line, TryAgainError
+from skillopt.models.profile import Profile, Structured
+from skillopt.protocols import ModelReply, ModelRequest
+
+if TYPE_CHECKING:
+    import httpx2
+
+_TRY_AGAIN = frozenset((408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529))
+_FATAL = {
+    401: "does not accept the key",
+    403: "refuses the key this model or address",
+    404: "knows no such model",
+}
+_OUT_OF_CREDIT = ("insufficient_quota", "billing_hard_limit_reached")
+_LESS_STRUCTURE: dict[Structured, Structured] = {"json_schema": "json_object", "json_object": "none"}
+_MAX_REASON = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What shapes an answer; None leaves it to the provider."""
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    reasoning_effort: str | None = None
+
+    def fields(self) -> dict[str, Json]:
+        """As the protocol names them."""
+        named = {
+            "temperature": self.temperature,
+            "max_completion_tokens": self.max_tokens,
+            "seed": self.seed,
+            "reasoning_effort": self.reasoning_effort,
+        }
+        return {name: value for name, value in named.items() if value is not None}
+
+
+class OpenAIModel:
+    """A model behind a chat-completions address. Close it with `aclose`, or use it in `async with`."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        model: str,
+        *,
+        url: str,
+        key: str | None = None,
+        sampling: Sampling | None = None,
+        line: Line | None = None,
+        connections: int = 32,
+        timeout_s: float = 120.0,
+    ) -> None:
+        self.profile = profile
+        self.model = model
+        self.sampling = sampling or Sampling()
+        self._url = f"{url}/chat/completions"
+        self._key = key
+        self._line = line or Line()
+        self._connections = connections
+        self._timeout_s = timeout_s
+        self._structured: Structured = profile.structured
+        self._client: httpx2.AsyncClient | None = None
+
+    @property
+    def identity(self) -> str:
+        """Profile, model and sampling."""
+        sampling = json.dumps(self.sampling.fields(), sort_keys=True)
+        return f"openai:{self.profile.name}:{self.model}:{sampling}"
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """One answer, asked for again while the provider may recover.
+
+        Raises BackendError: fatal for a key or model that is refused, permanent for a request that is.
+        """
+        return await self._line.call(lambda: self._send(request))
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    async def __aenter__(self) -> OpenAIModel:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def _http(self) -> httpx2.AsyncClient:
+        if self._client is None:
+            import httpx2  # slow to import
+
+            limits = httpx2.Limits(
+                max_connections=self._connections, max_keepalive_connections=self._connections
+            )
+            headers = {"content-type": "application/json"}
+            if self._key:
+                headers["authorization"] = f"Bearer {self._key}"
+            self._client = httpx2.AsyncClient(limits=limits, timeout=self._timeout_s, headers=headers)
+        return self._client
+
+    async def _send(self, request: ModelRequest) -> ModelReply:
+        import httpx2  # slow to import
+
+        structured = self._structured
+        content = json.dumps(self._body(request, structured)).encode()
+        try:
+            response = await self._http().post(self._url, content=content)
+        except httpx2.TimeoutException as error:
+            raise TryAgainError(f"no answer within {self._timeout_s:.0f} s") from error
+        except httpx2.TransportError as error:
+            raise TryAgainError(f"{type(error).__name__}: {error}") from error
+        except (httpx2.InvalidURL, ValueError) as error:
+            raise BackendError(
+                "the address of the provider cannot be used", why=str(error), is_fatal=True
+            ) from error
+        if response.status_code == 200:
+            return _reply(response.content)
+        reason = _reason(response.content)
+        if self._key:  # some providers quote it
+            reason = reason.replace(self._key, "[the key]")
+        is_shape = response.status_code == 400 and bool(request.schema) and _is_about_shape(reason)
+        if is_shape and structured in _LESS_STRUCTURE:
+            self._structured = _LESS_STRUCTURE[structured]
+            return await self._send(request)
+        raise self._failure(response.status_code, reason, response.headers)
+
+    def _body(self, request: ModelRequest, structured: Structured) -> dict[str, Any]:
+        messages = [{"role": "user", "content": request.user}]
+        if request.system:
+            messages.insert(0, {"role": "system", "content": request.system})
+        body: dict[str, Any] = {"model": self.model, "messages": messages, **self.sampling.fields()}
+        if request.schema and structured == "json_schema":
+            shape = {"name": request.stage, "schema": plain_json(request.schema), "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": shape}
+        elif request.schema and structured == "json_object":
+            body["response_format"] = {"type": "json_object"}
+        return body
+
+    def _failure(self, status: int, reason: str, headers: Mapping[str, str]) -> Exception:
+        if status == 429 and any(sign in reason for sign in _OUT_OF_CREDIT):
+            return BackendError(
+                f"the account at {self.profile.name} has no credit left",
+                why=reason,
+                next="add credit, then run the same command again",
+                is_fatal=True,
+            )
+        if status in _TRY_AGAIN:
+            return TryAgainError(
+                f"HTTP {status}: {reason}", after_s=_retry_after(headers), is_limit=status in (429, 529)
+            )
+        if status in _FATAL:
+            variable = self.profile.key_variable or "the key"
+            return BackendError(
+                f"{self.profile.name} {_FATAL[status]} (HTTP {status})",
+                why=f"{reason} (model {self.model})",
+                next=f"check {variable} and the name of the model, then run the same command again",
+                is_fatal=True,
+            )
+        return BackendError(f"the provider refused a request: HTTP {status}", why=reason, is_permanent=True)
+
+
+def _reply(content: bytes) -> ModelReply:
+    """The message of a completion. Raises TryAgainError when the body is no completion at all."""
+    try:
+        data = json.loads(content)
+        choice = data["choices"][0]
+        message = choice["message"]
+        text = message.get("content")
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        raise TryAgainError(f"the answer is no completion: {content[:120]!r}") from error
+    if isinstance(text, list):  # some servers answer in parts
+        text = "".join(part.get("text", "") for part in text if isinstance(part, dict))
+    usage = data.get("usage")
+    return ModelReply(
+        text if isinstance(text, str) else "",
+        _usage(usage if isinstance(usage, dict) else {}),
+        choice.get("finish_reason") == "length",
+    )
+
+
+def _usage(reported: Mapping[str, Any]) -> Usage:
+    def count(data: object, *names: str) -> int:
+        for name in names:
+            value = data.get(name) if isinstance(data, Mapping) else None
+            if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+                return value
+        return 0
+
+    return Usage(
+        calls=1,
+        input_tokens=count(reported, "prompt_tokens", "input_tokens"),
+        cached_tokens=count(reported.get("prompt_tokens_details"), "cached_tokens"),
+        output_tokens=count(reported, "completion_tokens", "output_tokens"),
+        reasoning_tokens=count(reported.get("completion_tokens_details"), "reasoning_tokens"),
+    )
+
+
+def _reason(content: bytes) -> str:
+    """What an error body says, in one line; a provider may quote the request, so it is cut."""
+    try:
+        error = json.loads(content)["error"]
+        said = (
+            f"{error.get('code') or error.get('type') or ''} {error.get('message', '')}"
+            if isinstance(error, dict)
+            else str(error)
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        said = content.decode(errors="replace")
+    return " ".join(said.split())[:_MAX_REASON] or "no reason given"
+
+
+def _is_about_shape(reason: str) -> bool:
+    return any(
+        word in reason for word in ("response_format", "json_schema", "json_object", "structured output")
+    )
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait by `retry-after-ms` or `retry-after` (seconds or a date), None when neither says."""
+    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        value = headers.get(name)
+        if value is None:
+            continue
+        try:
+            return max(0.0, float(value) * scale)
+        except ValueError:
+            try:
+                return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+            except (ValueError, TypeError):
+                continue
+    return None
