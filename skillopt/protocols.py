@@ -78,8 +78,12 @@ class CallStore(Protocol):
         """Keeps a call, durably before it returns. Raises StorageError when that is impossible."""
         ...
 
+    def forget(self, key: str) -> None:
+        """Gives this answer no more, and still counts what it cost: it could not be used."""
+        ...
+
     def calls(self) -> tuple[Call, ...]:
-        """Every call kept, in the order they were put."""
+        """Every call kept or forgotten, in the order they were put."""
         ...
 
 
@@ -93,6 +97,10 @@ class Model(Protocol):
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """One answer. Raises BackendError when there is none, BudgetError when a cap forbids asking."""
+        ...
+
+    def forget(self, request: ModelRequest) -> None:
+        """The answer to this request was of no use: asked again, a new one is wanted."""
         ...
 
 
@@ -112,12 +120,14 @@ class TrainRollout:
 
 @dataclass(frozen=True, slots=True)
 class OptimizerContext:
-    """What an optimizer may know beside the rollouts: the current skill, edits turned down, its own note."""
+    """What an optimizer may know beside the rollouts: the current skill and that at the end of the epoch
+    before, edits turned down, its own note."""
 
     skill: Skill
     step: int
     rejected: tuple[RejectedEdit, ...] = ()
     meta_skill: str = ""
+    previous: Skill | None = None
 
 
 class Agent(Protocol):

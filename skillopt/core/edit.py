@@ -30,21 +30,23 @@ class EditOutcome(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Edit:
     """One bounded change: `anchor` is the text it holds on to (unused by `append`), `evidence` the rollout,
-    task or episode ids that speak for it."""
+    task or episode ids that speak for it. `within` names the protected region it is for, if any."""
 
     op: EditOp
     text: str = ""
     anchor: str = ""
     rationale: str = ""
     evidence: tuple[str, ...] = ()
+    within: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A list of edits with the reasoning behind them."""
+    """A list of edits with the reasoning behind them; `origin` says which rollouts it was learned from."""
 
     edits: tuple[Edit, ...] = ()
     reasoning: str = ""
+    origin: Literal["failures", "successes", "both"] = "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ class Candidate:
 def apply_edits(skill: Skill, edits: Iterable[Edit], *, within: str | None = None) -> Candidate:
     """Applies `edits` in order to a copy of `skill`; every edit gets an outcome, none raises.
 
-    Front matter is never touched. Without `within` the protected regions cannot be entered, crossed or
+    An edit's own `within` goes before the one given here. Front matter is never touched. Without `within` the
+    protected regions cannot be entered, crossed or
     removed; with it, edits reach that region only, which is made at the end of the document when missing
     and taken away again, with the lines that set it apart, when it becomes empty. `append` adds at the end
     of the body or region, `insert_after` on the line below its anchor, `delete` takes the line break along
@@ -91,12 +94,13 @@ def apply_edits(skill: Skill, edits: Iterable[Edit], *, within: str | None = Non
 
     Raises ConfigError when `within` names no known region.
     """
-    if within is not None and within not in REGION_NAMES:
-        raise ConfigError(f"unknown region {within}", next=f"use one of {', '.join(REGION_NAMES)}")
     current = skill
     reports: list[EditReport] = []
     for edit in edits:
-        after = _apply(current, _clean(edit), within)
+        region = edit.within or within
+        if region is not None and region not in REGION_NAMES:
+            raise ConfigError(f"unknown region {region}", next=f"use one of {', '.join(REGION_NAMES)}")
+        after = _apply(current, _clean(edit), region)
         if isinstance(after, EditOutcome):
             reports.append(EditReport(edit, after))
         else:

@@ -251,7 +251,16 @@ def _one_of(*allowed: str) -> Callable[[Any], str]:
 
 def _edit(data: Any) -> Edit:
     op = _one_of("append", "insert_after", "replace", "delete")
-    return _build(Edit, data, op=op, text=_text, anchor=_text, rationale=_text, evidence=_each(_text))
+    return _build(
+        Edit,
+        data,
+        op=op,
+        text=_text,
+        anchor=_text,
+        rationale=_text,
+        evidence=_each(_text),
+        within=lambda value: None if value is None else _text(value),
+    )
 
 
 def _report(data: Any) -> EditReport:

@@ -27,8 +27,10 @@ async def ask(model: Model, request: ModelRequest, read: Callable[[Json], T]) ->
     asked once more, told what was wrong. Raises ReplyError when that did not help, and what `complete` does.
     """
     asked = request
+    tried = []
     for repair in range(_REPAIRS + 1):
         reply = await model.complete(asked)
+        tried.append(asked)
         try:
             return read(find_object(reply))
         except (ValueError, KeyError, TypeError) as error:
@@ -36,6 +38,8 @@ async def ask(model: Model, request: ModelRequest, read: Callable[[Json], T]) ->
         asked = replace(
             request, user=_again(request.user, reply.text, wrong), attempt=request.attempt + repair + 1
         )
+    for each in tried:
+        model.forget(each)
     raise ReplyError(f"the reply to {request.stage} cannot be used", why=wrong)
 
 

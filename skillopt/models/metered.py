@@ -125,12 +125,17 @@ class Metered:
             self._under_way.pop(key).set()
         return reply
 
+    def forget(self, request: ModelRequest) -> None:
+        """The answer to this request was of no use; what it cost stays counted."""
+        self._purse.store.forget(call_key(self.model.identity, self.role, request))
+
 
 class MemoryCalls:
     """Calls kept for as long as the process lives. See `skillopt.protocols.CallStore`."""
 
     def __init__(self) -> None:
         self._calls: dict[str, Call] = {}
+        self._forgotten: list[Call] = []
 
     def get(self, key: str) -> Call | None:
         """The call of this key, None when it was never answered."""
@@ -140,9 +145,14 @@ class MemoryCalls:
         """Keeps a call; the first answer of a key stays."""
         self._calls.setdefault(key, call)
 
+    def forget(self, key: str) -> None:
+        """Gives this answer no more; what it cost stays counted."""
+        if key in self._calls:
+            self._forgotten.append(self._calls.pop(key))
+
     def calls(self) -> tuple[Call, ...]:
-        """Every call kept, in the order they were put."""
-        return tuple(self._calls.values())
+        """Every call, the forgotten ones first."""
+        return (*self._forgotten, *self._calls.values())
 
 
 def spent(calls: Sequence[Call]) -> Spend:

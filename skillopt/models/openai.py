@@ -89,6 +89,9 @@ class OpenAIModel:
         """
         return await self._line.call(lambda: self._send(request))
 
+    def forget(self, request: ModelRequest) -> None:
+        """Nothing is kept here."""
+
     async def aclose(self) -> None:
         """Closes the connections."""
         if self._client is not None:

@@ -155,8 +155,12 @@ class CachedCalls:
         body = json.dumps(asdict(call), ensure_ascii=True, separators=(",", ":"))
         self._cache.rows("INSERT OR IGNORE INTO calls (key, body) VALUES (?, ?)", (key, body))
 
+    def forget(self, key: str) -> None:
+        """Gives this answer no more; what it cost stays counted."""
+        self._cache.rows("UPDATE calls SET key = key || '#' || number WHERE key = ?", (key,))
+
     def calls(self) -> tuple[Call, ...]:
-        """Every call kept, in the order they were put."""
+        """Every call kept or forgotten, in the order they were put."""
         rows = self._cache.rows("SELECT body FROM calls ORDER BY number")
         return tuple(self._cache.read(_call, body) for (body,) in rows)
 

@@ -278,7 +278,8 @@ def _tasks(environment: Environment, split: Split) -> tuple[Task, ...]:
 
 
 def _context(state: TrainerState) -> OptimizerContext:
-    return OptimizerContext(state.skill, state.step, state.rejected, state.meta_skill)
+    previous = Skill(state.before_epoch, state.kind)
+    return OptimizerContext(state.skill, state.step, state.rejected, state.meta_skill, previous)
 
 
 def _scored(batch: Sequence[Task], rollouts: Sequence[Rollout]) -> tuple[TrainRollout, ...]:
