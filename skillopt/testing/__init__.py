@@ -7,5 +7,19 @@ from skillopt.testing.fakes import (
     RuleAgent,
     ScriptedOptimizer,
 )
+from skillopt.testing.models import ScriptedModel
+from skillopt.testing.server import Answer, Fault, ModelServer, ServerRequest, ToolCall
 
-__all__ = ["FaultyAgent", "ListEnvironment", "MemoryListener", "RuleAgent", "ScriptedOptimizer"]
+__all__ = [
+    "Answer",
+    "Fault",
+    "FaultyAgent",
+    "ListEnvironment",
+    "MemoryListener",
+    "ModelServer",
+    "RuleAgent",
+    "ScriptedModel",
+    "ScriptedOptimizer",
+    "ServerRequest",
+    "ToolCall",
+]

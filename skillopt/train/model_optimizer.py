@@ -40,7 +40,7 @@ _FAILURES_FIRST = "Those from failures come first and matter most."
 class OptimizerSettings:
     """`minibatch_size` rollouts an analyst call, `merge_batch_size` patches a merge, at most `max_edits`
     edits in a reply. `autonomous`: the model chooses how many edits to try. `skill_aware`: lapses of the
-    agent go to an appendix of at most `appendix_notes` lines. Raises ConfigError for values that cannot be."""
+    agent go to an appendix of at most `appendix_notes` lines. Raises ConfigError for what cannot be."""
 
     update_mode: UpdateMode = "patch"
     minibatch_size: int = 8
