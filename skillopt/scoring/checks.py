@@ -104,10 +104,11 @@ def reply_text(trajectory: Trajectory) -> str:
 
 def normalised_answer(text: str) -> str:
     """The last `<answer>`, else all of `text`, with compatibility characters, case and spaces evened out."""
-    return " ".join(unicodedata.normalize("NFKC", _last_answer(text)).casefold().split())
+    return " ".join(unicodedata.normalize("NFKC", last_answer(text)).casefold().split())
 
 
-def _last_answer(text: str) -> str:
+def last_answer(text: str) -> str:
+    """The text of the last `<answer>` tag, all of `text` when there is none."""
     # Pairing tags in one pass: a lazy pattern takes quadratic time on tags that never close.
     answer, start = text, -1
     for tag in _ANSWER_TAG.finditer(text):
@@ -271,7 +272,7 @@ def _json_valid(arg: Json) -> Predicate:
     _nothing(arg)
 
     def predicate(trajectory: Trajectory) -> bool:
-        text = _last_answer(reply_text(trajectory)).strip()
+        text = last_answer(reply_text(trajectory)).strip()
         if text.startswith("```") and text.endswith("```") and "\n" in text:
             text = text[text.index("\n") : -3]
         try:
@@ -299,7 +300,7 @@ def _number(arg: Json) -> Predicate:
     wanted, tolerance = _finite(fields["value"]), _finite(fields.get("tolerance", 1e-9))
 
     def predicate(trajectory: Trajectory) -> bool:
-        numbers = _NUMBER.findall(_last_answer(reply_text(trajectory)))
+        numbers = _NUMBER.findall(last_answer(reply_text(trajectory)))
         return bool(numbers) and math.isclose(
             float(numbers[-1].replace(",", "")), wanted, rel_tol=1e-9, abs_tol=tolerance
         )
