@@ -97,7 +97,7 @@ def _overlap(said: object, wanted: object) -> float:
         return 1.0
     if not (isinstance(said, dict) and isinstance(wanted, dict) and wanted):
         return 0.0
-    right = sum(key in said and said[key] == value for key, value in wanted.items())
+    right = sum(bool(key in said and said[key] == value) for key, value in wanted.items())
     return right / len(said.keys() | wanted.keys())
 
 
