@@ -94,13 +94,14 @@ def apply_edits(skill: Skill, edits: Iterable[Edit], *, within: str | None = Non
 
     Raises ConfigError when `within` names no known region.
     """
+    edits = tuple(edits)
+    for region in (within, *(edit.within for edit in edits)):
+        if region is not None and region not in REGION_NAMES:
+            raise ConfigError(f"unknown region {region}", next=f"use one of {', '.join(REGION_NAMES)}")
     current = skill
     reports: list[EditReport] = []
     for edit in edits:
-        region = edit.within or within
-        if region is not None and region not in REGION_NAMES:
-            raise ConfigError(f"unknown region {region}", next=f"use one of {', '.join(REGION_NAMES)}")
-        after = _apply(current, _clean(edit), region)
+        after = _apply(current, _clean(edit), edit.within or within)
         if isinstance(after, EditOutcome):
             reports.append(EditReport(edit, after))
         else:

@@ -19,14 +19,13 @@ from skillopt.protocols import Comparison, Model, ModelRequest, OptimizerContext
 from skillopt.train import replies, shown
 from skillopt.train.modes import MODES, UpdateMode
 from skillopt.train.parallel import Crew
+from skillopt.train.regions import APPENDIX, SLOW_UPDATE, in_region, notes_of
 from skillopt.train.rewrite import rewritten
 
 T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 
-APPENDIX = "APPENDIX"
-SLOW_UPDATE = "SLOW_UPDATE"
 _PROMPTS = (
     "reflect", "suggest", "reflect_full", "aggregate", "merge_suggestions", "merge_full", "select", "rewrite",
     "slow_update", "meta_skill", "edit_budget", "appendix", "appendix_compact",
@@ -149,13 +148,13 @@ class ModelOptimizer:
                 replies.read_notes,
                 skill=context.skill.text,
                 tasks=shown.tasks_text(failures[: self.settings.minibatch_size]),
-                notes="\n".join(_notes_of(context.skill)) or shown.NOTHING,
+                notes="\n".join(notes_of(context.skill)) or shown.NOTHING,
                 limit=self.settings.max_edits,
             )
         except BackendError as error:
             return _unusable(error, "no lapses are noted")
         evidence = tuple(one.task.id for one in failures)
-        known = set(_notes_of(context.skill))
+        known = set(notes_of(context.skill))
         fresh = [note for note in notes[: self.settings.max_edits] if f"- {note}" not in known]
         edits = tuple(Edit("append", f"- {note}", evidence=evidence, within=APPENDIX) for note in fresh)
         return Patch(edits, origin="failures")
@@ -304,7 +303,7 @@ class ModelOptimizer:
     async def _compacted(self, skill: Skill, candidate: Candidate) -> Candidate:
         """The candidate with its appendix joined to at most `appendix_notes` lines."""
         now = Skill(candidate.text, skill.kind)
-        notes = _notes_of(now)
+        notes = notes_of(now)
         if len(notes) <= self.settings.appendix_notes:
             return candidate
         try:
@@ -321,7 +320,7 @@ class ModelOptimizer:
             _unusable(error, "the latest reminders stay")
             kept = tuple(note.removeprefix("- ") for note in notes[-self.settings.appendix_notes :])
         lines = "\n".join(f"- {note}" for note in kept[: self.settings.appendix_notes])
-        compact = _in_region(now, APPENDIX, lines)
+        compact = in_region(now, APPENDIX, lines)
         return Candidate(compact.text, skill.sha, candidate.reports)
 
     # --- the end of an epoch
@@ -343,7 +342,7 @@ class ModelOptimizer:
             guidance=current or shown.NOTHING,
         )
         (guidance,) = await self.crew.run("slow_update", [job])
-        return _in_region(context.skill, SLOW_UPDATE, guidance.strip())
+        return in_region(context.skill, SLOW_UPDATE, guidance.strip())
 
     async def meta_skill(self, steps: Sequence[StepRecord], context: OptimizerContext) -> str:
         """The note for the next epoch; the old one stays when the reply cannot be used."""
@@ -388,17 +387,3 @@ def _unusable(error: BackendError, instead: str) -> ReplyError:
         raise error
     _LOG.warning("%s (%s): %s", error.what, error.why, instead)
     return error if isinstance(error, ReplyError) else ReplyError(error.what, why=error.why)
-
-
-def _notes_of(skill: Skill) -> list[str]:
-    region = skill.region(APPENDIX)
-    text = skill.text[region.inner_start : region.inner_end] if region else ""
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _in_region(skill: Skill, name: str, text: str) -> Candidate:
-    """The skill with `text` as the whole content of a region."""
-    region = skill.region(name)
-    current = skill.text[region.inner_start : region.inner_end].strip() if region else ""
-    edit = Edit("replace", text, current, within=name) if current else Edit("append", text, within=name)
-    return apply_edits(skill, [edit])
