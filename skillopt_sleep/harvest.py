@@ -29,6 +29,7 @@ from skillopt_sleep.ledger_columns import packed, text_column
 from skillopt_sleep.ledger_rows import FileState, FoundFile, PackedSession, SessionSummary, Skipped
 from skillopt_sleep.session import Driver, Session
 from skillopt_sleep.sources.base import Source
+from skillopt_sleep.sources.draft import known_as
 from skillopt_sleep.sources.forks import mark_forks
 from skillopt_sleep.two_readers import Plain, read_all
 
@@ -173,7 +174,7 @@ def _harvest_source(
 
     def read(place: int) -> Plain:
         path = changed[place][0]
-        return to_plain(read_file(source, path, known.get(text_column(str(path)))))
+        return to_plain(read_file(source, path, known.get(text_column(known_as(path)))))
 
     readings = read_all([size for _, size in changed], read)
     for done, ((path, _), plain) in enumerate(zip(changed, readings, strict=True), start=1):
@@ -190,7 +191,9 @@ def _harvest_source(
     for path, reading in forks:
         batch.put(path, reading)
     batch.flush()
-    kept = Counter({entry.reason: entry.n for entry in ledger.skipped(source.name, [str(p) for p in paths])})
+    kept = Counter(
+        {entry.reason: entry.n for entry in ledger.skipped(source.name, [known_as(path) for path in paths])}
+    )
     return SourceHarvest(
         name=source.name,
         roots=tuple(str(root) for root in roots),
@@ -213,7 +216,7 @@ def _changed(
         except OSError:
             this_call[UNREADABLE] += 1
             continue
-        before = known.get(text_column(str(path)))
+        before = known.get(text_column(known_as(path)))
         if before is None or not state.looks_like(before):
             changed.append((state.size, state.mtime_ns, path))
     return tuple((path, size) for size, _, path in sorted(changed))
@@ -235,7 +238,7 @@ class _Batch:
     def put(self, path: Path, reading: FileReading) -> None:
         """Take what was read of a file, without what its sessions copied from known ones."""
         if reading.is_known:
-            self._states[str(path)] = reading.state
+            self._states[known_as(path)] = reading.state
             return
         sessions = reading.sessions
         here = {session.id_column for session in sessions}
@@ -245,7 +248,7 @@ class _Batch:
             sessions = self._without_copies(reading, firsts)
         for first in firsts:
             self._first_records.setdefault(first, set()).update(here)
-        self._files.append(FoundFile(str(path), reading.state, sessions, reading.skipped))
+        self._files.append(FoundFile(known_as(path), reading.state, sessions, reading.skipped))
         self._n_chars += sum(len(session.body) for session in sessions)
         if self._n_chars > _MAX_BATCH_CHARS or len(self._files) >= _MAX_BATCH_FILES:
             self.flush()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from hashlib import sha256
 
 from skillopt_sleep.secrets.controls import strip_controls
 from skillopt_sleep.secrets.keys import aws_secrets, private_keys
@@ -17,7 +18,7 @@ from skillopt_sleep.secrets.places import passwords_by_place
 from skillopt_sleep.secrets.spans import Span, without
 from skillopt_sleep.secrets.tokens import tokens
 
-__all__ = ["redact", "redact_all", "strip_controls"]
+__all__ = ["redact", "redact_all", "redact_name", "strip_controls"]
 
 _REDACTED = re.compile(rb"\[redacted:[a-z0-9-]{1,30}\]")
 _ROUNDS = 5
@@ -45,6 +46,15 @@ def redact_all(texts: Iterable[str]) -> list[str]:
     if not _spans(_BETWEEN.join(given)):
         return given
     return [redact(text) for text in given]
+
+
+def redact_name(name: str) -> str:
+    """`redact` of what tells one thing from another, such as a path or an id: when there was a secret in it,
+    the first digits of its digest keep it apart from others."""
+    cleaned = redact(name)
+    if cleaned == name:
+        return name
+    return f"{cleaned}#{sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
 
 
 def _spans(text: str) -> list[Span]:

@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
@@ -118,15 +118,22 @@ def _escape_what_cannot_be_encoded() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def run_command(group: click.Command, prog_name: str, args: Sequence[str] | None = None) -> int:
+def run_command(
+    group: click.Command,
+    prog_name: str,
+    args: Sequence[str] | None = None,
+    *,
+    clean: Callable[[str], str] = str,
+) -> int:
     """Runs a command line and returns its exit code; every failure is printed, none escapes.
 
     Codes are those of `skillopt.errors`; 2 for usage, 130 when interrupted, 141 when nobody reads the output.
+    What a failure tells goes through `clean` first: it may quote what was typed, and name any path.
     """
     words = list(sys.argv[1:] if args is None else args)
     _escape_what_cannot_be_encoded()
     try:
-        code = _outcome(group, prog_name, words)
+        code = _outcome(group, prog_name, words, clean)
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
@@ -138,7 +145,7 @@ def run_command(group: click.Command, prog_name: str, args: Sequence[str] | None
                 os.dup2(nowhere, stream.fileno())
         return EXIT_NOBODY_READS
     except (_UnwritableError, OSError) as error:
-        _tell_unwritable(f"{prog_name}/error/1", str(error))
+        _tell_unwritable(f"{prog_name}/error/1", clean(str(error)))
         return EXIT_UNEXPECTED
     return code
 
@@ -156,7 +163,7 @@ def _tell_unwritable(schema: str, why: str) -> None:
                 os.dup2(nowhere, stream.fileno())
 
 
-def _outcome(group: click.Command, prog_name: str, words: list[str]) -> int:
+def _outcome(group: click.Command, prog_name: str, words: list[str], clean: Callable[[str], str]) -> int:
     as_json = "--json" in words[: words.index("--")] if "--" in words else "--json" in words
     schema = f"{prog_name}/error/1"
     streams = sys.stdout, sys.stderr
@@ -166,10 +173,10 @@ def _outcome(group: click.Command, prog_name: str, words: list[str]) -> int:
         print_error(schema, SkillOptError("interrupted"), as_json=as_json)
         return EXIT_INTERRUPTED
     except SkillOptError as error:
-        print_error(schema, error, as_json=as_json)
+        print_error(schema, _cleaned(error, clean), as_json=as_json)
         return error.exit_code
     except click.ClickException as error:
-        print_error(schema, _usage(error, prog_name), as_json=as_json)
+        print_error(schema, _cleaned(_usage(error, prog_name), clean), as_json=as_json)
         return EXIT_USAGE
     except (BrokenPipeError, _UnwritableError):
         raise
@@ -182,18 +189,22 @@ def _outcome(group: click.Command, prog_name: str, words: list[str]) -> int:
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise _UnwritableError(str(error)) from error
-        return _unexpected(schema, error, as_json=as_json)
+        return _unexpected(schema, error, clean, as_json=as_json)
     except Exception as error:  # noqa: BLE001  (the outermost boundary: anything left is a defect, shown in full)
-        return _unexpected(schema, error, as_json=as_json)
+        return _unexpected(schema, error, clean, as_json=as_json)
     return code if isinstance(code, int) else EXIT_OK
 
 
-def _unexpected(schema: str, error: Exception, *, as_json: bool) -> int:
-    say(*traceback.format_exc().rstrip("\n").split("\n"), err=True)
+def _unexpected(schema: str, error: Exception, clean: Callable[[str], str], *, as_json: bool) -> int:
+    say(*clean(traceback.format_exc()).rstrip("\n").split("\n"), err=True)
     why = f"{type(error).__name__}: {error}"
     unexpected = SkillOptError("something unexpected happened", why=why, next="report it with the text above")
-    print_error(schema, unexpected, as_json=as_json)
+    print_error(schema, _cleaned(unexpected, clean), as_json=as_json)
     return EXIT_UNEXPECTED
+
+
+def _cleaned(error: SkillOptError, clean: Callable[[str], str]) -> SkillOptError:
+    return SkillOptError(clean(error.what), why=clean(error.why), next=clean(error.next))
 
 
 def _usage(error: click.ClickException, prog_name: str) -> SkillOptError:

@@ -59,6 +59,12 @@ cli = LazyGroup(
 )
 
 
+def _redacted(text: str) -> str:
+    from skillopt_sleep.redact import redact  # only a failure needs it
+
+    return redact(text)
+
+
 def main() -> None:
     """Run the command line of this process and end it."""
-    sys.exit(run_command(cli, PROGRAM))
+    sys.exit(run_command(cli, PROGRAM, clean=_redacted))

@@ -160,10 +160,13 @@ def scope(caller: Caller, home: StateHome, options: Mapping[str, Any]) -> Scope:
 
 def project_at(caller: Caller, folder: Path | None) -> str | None:
     """The project of a folder named from the working folder, or of that one."""
+    from skillopt_sleep.sources.draft import MAX_PATH_CHARS, clean  # only some commands have a project
+
     folder = caller.cwd if folder is None else caller.cwd / without_tilde(folder, caller.env)
     # A folder that is gone may still have sessions; its name is all there is to go by.
     exists = os.path.exists(folder)  # noqa: PTH110  (`Path.exists` raises for a folder one may not enter)
-    return project_of(str(folder) if exists else os.path.normpath(folder))
+    # Sessions are kept with the folder they name redacted, and it is asked for as it is kept.
+    return project_of(clean(str(folder) if exists else os.path.normpath(folder), MAX_PATH_CHARS))
 
 
 def source_names() -> tuple[str, ...]:

@@ -122,7 +122,11 @@ def adopt_command(ids: tuple[str, ...], allow: tuple[str, ...], yes: bool, **opt
 def discard_command(proposal_id: str, why: str, **options: Any) -> None:
     """Turn a proposal down and remember why; its lessons come back only with new evidence."""
     given = _given(options)
+    from skillopt_sleep.redact import redact  # no other command here needs it
+
+    why = redact(why)
     turned_down = discard(given.home, proposal_id, why=why, now=Caller.from_process().now)
+    proposal_id = redact(proposal_id)
     if isinstance(turned_down, Unreadable):
         if given.as_json:
             payload = {"discarded": {"id": proposal_id, "skill": None, "why": why}, "next": RUN_NEXT}
@@ -193,9 +197,12 @@ def _chosen(
             listed = ", ".join(f"{proposal.id} ({proposal.skill})" for proposal in open_proposals)
             raise click.UsageError(f"several proposals wait: {listed}; name one, or --all")
         everything = True
-    return choose(
+    from skillopt_sleep.redact import redact
+
+    chosen, refused = choose(
         open_proposals, ids=ids, skill=skill, lessons=lessons, everything=everything, damaged=damaged
     )
+    return chosen, tuple(Refusal(redact(one.id), redact(one.reason)) for one in refused)
 
 
 def _check_names(allow: Sequence[str]) -> None:

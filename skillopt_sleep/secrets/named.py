@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 from skillopt_sleep.secrets.shapes import (
+    LOOKED_AT,
     is_identity,
     is_member,
     is_path,
@@ -85,7 +87,7 @@ class _Named(NamedTuple):
 
 class _Name(NamedTuple):
     needle: str
-    pattern: re.Pattern[bytes]
+    pattern: bytes
     kind: str
     is_secret: Callable[[_Named], bool]
 
@@ -129,12 +131,12 @@ def _is_key(named: _Named) -> bool:
     return len(named.value) >= 24 and not is_identity(named.value) and _is_drawn(named)
 
 
-def _word(word: str, rest: bytes = _TAIL, *, password: bool = False) -> re.Pattern[bytes]:
+def _word(word: str, rest: bytes = _TAIL, *, password: bool = False) -> bytes:
     """A name with `word` in it, a sign and a value; after `--word`, `-word` or `-x-word` a space is a sign.
     What could be no password, or nothing drawn, is no match."""
     literal = word.encode()
     said = rb"|" + _IS + _SIX if password else b""
-    return re.compile(
+    return (
         literal + rb"(?P<dash>(?<=-" + literal + rb"))?" + rest
         + rb"(?:" + _CLOSED + rb"(?:" + _TIGHT + (_TWO if password else _DRAWN)
         + rb"|" + _LOOSE + (_SIX if password else _DRAWN) + rb")" + said
@@ -163,6 +165,12 @@ _NAMES = (
 )
 
 
+@cache
+def _compiled(pattern: bytes) -> re.Pattern[bytes]:
+    # Compiled when a text first needs it: together they take longer than a short command.
+    return re.compile(pattern)
+
+
 def named_secrets(raw: bytes, low: bytes, lower: str) -> list[Span]:
     """Every value in the text (one byte a character, and the same in lower case) that its name gives away."""
     spans: list[Span] = []
@@ -174,7 +182,8 @@ def named_secrets(raw: bytes, low: bytes, lower: str) -> list[Span]:
 
 def _after(name: _Name, raw: bytes, low: bytes) -> Iterator[Span]:
     at = 0
-    while match := name.pattern.search(low, at):
+    pattern = _compiled(name.pattern)
+    while match := pattern.search(low, at):
         group = match.lastgroup or "bare"
         start, end = match.span(group)
         at = end
@@ -185,7 +194,8 @@ def _after(name: _Name, raw: bytes, low: bytes) -> Iterator[Span]:
         else:
             end = _end_of_quoted(raw, start, end, match["open"])
         if end > start:
-            value = raw[start:end]
+            # The beginning tells: what is far behind it must not, so that a text may be looked at in part.
+            value = raw[start : min(end, start + LOOKED_AT)]
             named = _Named(
                 value=value,
                 is_quoted=group != "bare",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-_LOOKED_AT = 256
+LOOKED_AT = 256
 _DIGITS = b"0123456789"
 _UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _HEX = re.compile(rb"(?:0x)?[0-9a-f]+", re.IGNORECASE)
@@ -18,7 +18,7 @@ _ROOTS = (
     rb"|import\.meta|kwargs|payload|credentials?|creds|auth|client|module|matrix|runner|github|string|system"
 )
 _PLACEHOLDER = re.compile(
-    rb"[$<{\[].*|%[({].*|%\w+%|!(?:vault|secret|ref|sub|env|include)\b.*|\*{3,}|x{3,}|\.{3,}.*|_{3,}|-{3,}|\?{3,}"
+    rb"[$<{\[].*|%[({].*|%\w+%|!(?:vault|secret|ref|sub|env|include)\b.*|\*{3,64}|x{3,64}|\.{3,}.*|_{3,64}|-{3,64}|\?{3,64}"
     rb"|none|null|nil|true|false|undefined"
     rb"|str(?:ing)?|bytes?|int(?:eger)?|bool(?:ean)?|any|unknown|never|object|optional|required|type|redacted"
     rb"|hidden|masked|changeme|change[-_]me"
@@ -56,14 +56,14 @@ def names_a_secret(value: bytes) -> bool:
 
 def mixes(value: bytes) -> bool:
     """Letters and digits together, with few repetitions."""
-    value = value[:_LOOKED_AT]
+    value = value[:LOOKED_AT]
     letters = value.translate(None, _DIGITS)
     return len(letters) < len(value) and letters.lower() != letters.upper() and len(set(value)) >= 6
 
 
 def is_random(value: bytes) -> bool:
     """Whether this was drawn, not written: no words, path, time, number or version."""
-    seen = value[:_LOOKED_AT]
+    seen = value[:LOOKED_AT]
     if mixes(seen):
         return not (
             _WORDS.fullmatch(seen) or _TIME.fullmatch(seen) or _PATH.match(seen) or _FILE_NAME.match(seen)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from skillopt_sleep.secrets.shapes import is_random, mixes
+from skillopt_sleep.secrets.shapes import is_random
 from skillopt_sleep.secrets.spans import Span, found
 
 SHORTEST = 20
@@ -302,7 +302,7 @@ class _Runs:
 def _is_token(family: _Family, body: bytes) -> bool:
     if family.kind == "aws":
         return body.isupper() or body.isdigit()
-    return not family.weak or (mixes(body) and is_random(body))
+    return not family.weak or is_random(body)
 
 
 def _end(pattern: re.Pattern[bytes], raw: bytes, at: int) -> int:

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import orjson
 
+from skillopt_sleep.redact import redact, redact_name
 from skillopt_sleep.session import Session
 from skillopt_sleep.sources import compressed
 
@@ -85,7 +86,8 @@ def count_unknown(counts: Counts, kind: object) -> None:
     if not isinstance(kind, str):
         count(counts, "wrong_type")
         return
-    name = f"unknown_type:{kind}" if _TYPE_NAME.fullmatch(kind) else "unknown_type:other"
+    is_a_name = _TYPE_NAME.fullmatch(kind) and redact(kind) == kind
+    name = f"unknown_type:{kind}" if is_a_name else "unknown_type:other"
     if name not in counts and sum(key.startswith("unknown_type:") for key in counts) >= MAX_UNKNOWN_TYPES:
         name = "unknown_type:other"
     count(counts, name)
@@ -157,7 +159,7 @@ def record_key(given: object, timestamp: object) -> str:
     so the time, which a copy keeps too, becomes part of it."""
     if not isinstance(given, str) or not given:
         return ""
-    return given if _UUID.fullmatch(given) else f"{given}@{as_str(timestamp)}"
+    return given if _UUID.fullmatch(given) else redact_name(f"{given}@{as_str(timestamp)}")
 
 
 def find_files(root: Path, wanted: Callable[[str], bool], skipped: Counts | None) -> Iterator[Path]:

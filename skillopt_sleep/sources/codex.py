@@ -16,6 +16,7 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
+from skillopt_sleep.redact import redact_name
 from skillopt_sleep.scope import project_of
 from skillopt_sleep.session import Driver
 from skillopt_sleep.sources import codex_tools
@@ -202,7 +203,7 @@ class _Transcript:
             return
         self.thread_id = own_id
         self.forked_from = as_str(payload.get("forked_from_id"))
-        self._first_thread = self.forked_from or own_id
+        self._first_thread = redact_name(self.forked_from or own_id)
         draft.cwd = as_str(payload.get("cwd"), self._counts) or draft.cwd
         draft.branch = as_str(as_dict(payload.get("git"), self._counts).get("branch"), self._counts) or None
         draft.version = as_str(payload.get("cli_version"), self._counts)
@@ -212,7 +213,7 @@ class _Transcript:
 
     def _key(self, given: object = "") -> str:
         """An id for an event: the record's own or its place, within the thread the file began as."""
-        place = as_str(given) or len(self.draft.events)
+        place = redact_name(as_str(given)) or len(self.draft.events)
         return f"{self._first_thread}#{place}" if self._first_thread else ""
 
     def _event(self, payload: Record, at: datetime | None) -> None:

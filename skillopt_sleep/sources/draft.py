@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
 
-from skillopt_sleep.redact import redact, redact_all, strip_controls
+from skillopt_sleep.redact import redact, redact_all, redact_name, strip_controls
 from skillopt_sleep.session import Action, AgentText, Driver, Event, Interruption, Outcome, Session, UserTurn
 
 Via: TypeAlias = Literal["prompt", "queued", "rejection", "answer", "choice", "command"]
@@ -26,6 +26,7 @@ MAX_REPLY_CHARS = 4_000
 MAX_COMMAND_CHARS = 4_000
 MAX_TEXT_CHARS = 2_000
 MAX_NAME_CHARS = 200
+MAX_PATH_CHARS = 4_096
 MAX_FILES = 100
 
 _MARGIN_CHARS = 8_192
@@ -65,6 +66,16 @@ def _start_of(text: str, limit: int) -> str | None:
 def _name(text: str) -> str:
     """`clean` of a name; most come again and again."""
     return _short_name(text) if len(text) <= MAX_NAME_CHARS else clean(text, MAX_NAME_CHARS)
+
+
+def _id(text: str) -> str:
+    """The id of a session as it is kept: those of two sessions stay two without their secrets."""
+    return clean(redact_name(text), MAX_NAME_CHARS)
+
+
+def known_as(path: Path) -> str:
+    """The path of a transcript as it is kept, without a secret."""
+    return redact_name(str(path))
 
 
 @lru_cache(maxsize=4096)
@@ -296,11 +307,11 @@ class Draft:
         self._redact_waiting()
         cwd = None
         if self.cwd:
-            cwd = _name(self.cwd) if len(self.cwd) <= MAX_NAME_CHARS else clean(self.cwd, 4096)
+            cwd = _name(self.cwd) if len(self.cwd) <= MAX_NAME_CHARS else clean(self.cwd, MAX_PATH_CHARS)
         return Session(
-            id=clean(session_id, MAX_NAME_CHARS),
+            id=_id(session_id),
             source=source,
-            path=str(path),
+            path=known_as(path),
             content_sha=content_sha,
             cwd=cwd,
             project=project_of(cwd, self.git_root),
@@ -310,7 +321,7 @@ class Draft:
             driver=driver,
             events=tuple(map(_finished, self.events)),
             skills=tuple(self._skills),
-            fork_of=clean(fork_of, MAX_NAME_CHARS) if fork_of else None,
+            fork_of=_id(fork_of) if fork_of else None,
             client_version=_name(self.version) if len(self.version) <= 40 else clean(self.version, 40),
             notes=tuple(self.notes),
         )

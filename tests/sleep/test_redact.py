@@ -158,6 +158,8 @@ def flat(parts: Iterable[object]) -> Iterator[SubPattern]:
 def patterns(value: object) -> Iterator[re.Pattern[Any]]:
     if isinstance(value, re.Pattern):
         yield value
+    elif isinstance(value, tuple) and hasattr(value, "pattern"):
+        yield re.compile(value.pattern)
     elif isinstance(value, dict):
         yield from patterns(list(value.values()))
     elif isinstance(value, list | tuple):

@@ -91,6 +91,7 @@ def as_somebody_else(program: str, cwd: Path, **env: str) -> subprocess.Complete
     imports = (
         "import os, pwd, sys, pathlib\n"
         "from skillopt_sleep.cli.options import Caller, project_at\n"
+        "import skillopt_sleep.sources.draft\n"
         "from skillopt_sleep.home import StateHome, user_home\n"
         "os.setgid(54321); os.setuid(54321)\n"
     )
