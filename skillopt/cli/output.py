@@ -96,12 +96,10 @@ def _write(text: str, *, err: bool) -> None:
         # Told at once, so that what goes to the two streams is read in the order it was said.
         stream.write(text)
         stream.flush()
-    except BrokenPipeError:
-        raise
     except OSError as error:
-        # What cannot be told on stderr is no reason to stop; an answer that cannot be given is.
-        if not err:
-            raise _UnwritableError(str(error)) from error
+        # What does not fit on stderr is no reason to stop; an answer that does not fit is.
+        if not (err and error.errno in _NO_ROOM):
+            raise
 
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)

@@ -158,8 +158,9 @@ def recover_command(**options: Any) -> None:
     """Finish or reverse what a crash interrupted; every command does so by itself."""
     caller = Caller.from_process()
     given = common(caller, options)
-    with suppress(LockHeldError), run_lock(given.home, caller.now):
-        clear_unfinished(given.home)
+    if given.home.path.is_dir():  # a home that nobody has made is not made for this
+        with suppress(LockHeldError), run_lock(given.home, caller.now):
+            clear_unfinished(given.home)
     recovered = recover_pending(given.home)
     if stuck := [each for each in recovered if each.outcome == "unreadable"]:
         raise unreadable_plan(stuck[0])

@@ -115,7 +115,7 @@ def test_adopt_killed_at_any_moment(handful: Machine) -> None:
     handful.ok("undo")
     rng = random.Random(3)
     kills = 0
-    for turn in range(20 if LONG else 6):
+    for turn in range(20 if LONG else 4):
         handful.back_to("slept")
         with handful.start("adopt", "--all", "--json") as process:
             time.sleep(took * rng.uniform(0.3, 1.1))
@@ -145,7 +145,7 @@ def test_a_night_killed_at_any_moment(handful: Machine) -> None:
     took = time.monotonic() - started
     rng = random.Random(4)
     kills = 0
-    for _ in range(20 if LONG else 4):
+    for _ in range(20 if LONG else 3):
         handful.back_to("fresh")
         with handful.start(*NIGHT) as process:
             time.sleep(took * rng.uniform(0.2, 1.05))

@@ -96,6 +96,7 @@ def test_a_ledger_cut_at_any_page_is_refused_or_whole_and_left_as_it_is(slept: M
 
 
 def test_a_ledger_damaged_anywhere_is_never_written_to(slept: Machine) -> None:
+    slept.said(50, "web", ("look at the logs", "tail app.log"))  # so that there is something to write
     whole = slept.ledger.read_bytes()
     rng = random.Random(5)
     refusals = 0

@@ -200,9 +200,7 @@ def test_a_state_folder_of_somebody_else(plain: Machine) -> None:
     plain.state.mkdir(mode=0o755)
     os.chown(plain.state, NOBODY, NOBODY)
     for command in (NIGHT, ("harvest",), ("config", "set", "since", "1d"), ("recover",)):
-        done = plain.run(*command, "--json")
-        if command != ("recover",):
-            told(done, 1, str(plain.state))
+        told(plain.run(*command, "--json"), 1, str(plain.state))
     assert list(plain.state.iterdir()) == []
 
 
@@ -223,7 +221,7 @@ def test_a_home_that_is_no_folder(fresh: Machine, kind: str) -> None:
     else:
         (fresh.root / "file").write_text("mine")
         home = fresh.root / "file" / "state"
-    for command in (NIGHT, ("harvest",), ("config", "set", "since", "1d"), ("recover",), ("undo",)):
+    for command in (NIGHT, ("harvest",), ("config", "set", "since", "1d"), ("undo",)):
         done = fresh.run(*command, "--home", str(home), "--json")
         assert done.code in (1, 2)
         told(done, done.code, str(home))
@@ -248,6 +246,11 @@ def test_state_never_lies_inside_a_repository(fresh: Machine) -> None:
     shutil.rmtree(fresh.state)
     fresh.ok(*NIGHT)
     assert ".skillopt-sleep" not in subprocess.run(status, check=True, capture_output=True, text=True).stdout
+
+
+def test_recover_makes_no_home(fresh: Machine) -> None:
+    assert fresh.ok("recover")["recovered"] == []
+    assert not fresh.state.exists()
 
 
 def test_a_folder_of_other_things_is_not_closed_to_others(fresh: Machine) -> None:

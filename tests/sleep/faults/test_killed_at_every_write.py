@@ -73,7 +73,7 @@ def test_adopt(built: Machine) -> None:
     before, after = trees(built)
     writes = built.writes("adopt", "--all", "--json")
     assert len(writes) > 100
-    for step, way in steps(writes, 8):
+    for step, way in steps(writes, 5):
         built.back_to("slept")
         assert built.killed_at(step, "adopt", "--all", "--json"), writes[step - 1]
         now = files_of(built.live())
@@ -90,7 +90,7 @@ def test_undo(built: Machine) -> None:
     built.back_to("adopted")
     writes = built.writes("undo", "--json")
     assert len(writes) > 50
-    for step, way in steps(writes, 5):
+    for step, way in steps(writes, 3):
         built.back_to("adopted")
         assert built.killed_at(step, "undo", "--json"), writes[step - 1]
         go_on(built, way)
@@ -107,7 +107,7 @@ def test_run(built: Machine) -> None:
     built.back_to("fresh")
     writes = built.writes(*NIGHT)
     assert len(writes) > 100
-    for step, way in steps(writes, 8):
+    for step, way in steps(writes, 5):
         built.back_to("fresh")
         assert built.killed_at(step, *NIGHT), writes[step - 1]
         where = (step, writes[step - 1], way)
@@ -131,7 +131,7 @@ def test_discard(built: Machine) -> None:
     first, other = built.ok("status")["waiting"]
     command = ("discard", first["id"], "--why", "no", "--json")
     writes = built.writes(*command)
-    for step, way in steps(writes, 3):
+    for step, way in steps(writes, 2):
         built.back_to("slept")
         assert built.killed_at(step, *command), writes[step - 1]
         go_on(built, way)
@@ -163,7 +163,7 @@ def test_recover(built: Machine, act: str) -> None:
     built.back_to(start)
     writes = built.writes(*command)
     middle = next(n for n, write in enumerate(writes, 1) if "SKILL.md" in write) + 3
-    for step in range(2, 80, 1 if EVERY else 29):
+    for step in range(2, 80, 1 if EVERY else 37):
         built.back_to(start)
         assert built.killed_at(middle, *command)
         is_over = not built.killed_at(step, "recover", "--json")

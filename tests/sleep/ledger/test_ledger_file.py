@@ -83,6 +83,35 @@ def test_a_file_that_cannot_be_used_is_refused_and_left_alone(
     assert (path.read_bytes() if path.is_file() else None) == before
 
 
+def test_a_ledger_damaged_in_one_table_takes_nothing_in_another(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    Ledger.open(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'lessons'").fetchone()
+    whole = path.read_bytes()
+    damaged = whole[: 4096 * (page - 1)] + b"\xff" * 4096 + whole[4096 * page :]
+    path.write_bytes(damaged)
+
+    with Ledger.open(path) as ledger, pytest.raises(StorageError, match="is damaged"):
+        ledger.put_value("k", "v")
+
+    assert path.read_bytes() == damaged
+
+
+def test_a_copy_is_private_whole_and_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with Ledger.open(path) as ledger:
+        for value in ("one", "two"):
+            ledger.put_value("k", value)
+            ledger.file.keep_copy()
+            copy = tmp_path / "ledger.backup.sqlite"
+            assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+            with Ledger.open(copy) as kept:
+                assert kept.value("k") == value
+        ledger.file.drop_copy()
+        assert sorted(file.name for file in tmp_path.iterdir() if "backup" in file.name) == []
+
+
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot be opened"):
         Ledger.open(tmp_path / "nowhere" / "ledger.sqlite")
