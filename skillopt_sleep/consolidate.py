@@ -11,6 +11,7 @@ from skillopt.core.edit import Edit
 from skillopt.core.gate import GateDecision, NoRegression, Pair, Strict, mean_interval
 from skillopt.core.schedule import EditBudget
 from skillopt.core.skill import Skill
+from skillopt.core.state import TrainerState
 from skillopt.core.task import Split, Task
 from skillopt.protocols import Optimizer
 from skillopt.train.config import TrainConfig
@@ -67,6 +68,16 @@ class Consolidated:
     test: SealedTest | None
 
 
+class Unkept:
+    """A store that keeps nothing: a night's training takes moments and is never resumed."""
+
+    def load(self) -> None:
+        """See `RunStore`."""
+
+    def save(self, state: TrainerState) -> None:
+        """See `RunStore`."""
+
+
 async def consolidate(material: Material, cues: Cues, optimizer: Optimizer | None = None) -> Consolidated:
     """Train one skill behind the gate, one lesson a step, and score the sealed test once at the end.
 
@@ -87,6 +98,7 @@ async def consolidate(material: Material, cues: Cues, optimizer: Optimizer | Non
         optimizer or extractive,
         NoRegression(Strict(min_pairs=MIN_EVIDENCE, min_gained=MIN_GAINED)),
         skill=material.skill,
+        store=Unkept(),
         config=TrainConfig(
             epochs=EPOCHS,
             batches="by_group",

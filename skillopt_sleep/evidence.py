@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
@@ -12,7 +13,14 @@ from skillopt.core.edit import Candidate, Edit, Patch, apply_edits
 from skillopt.core.skill import Skill
 from skillopt.core.task import Task
 from skillopt.protocols import OptimizerContext, TrainRollout
-from skillopt_sleep.lessons import Clause, capital_safe, clauses, names_one_session, occasion_words
+from skillopt_sleep.lessons import (
+    Clause,
+    capital_safe,
+    clauses,
+    names_one_session,
+    occasion_words,
+    sessions_naming,
+)
 from skillopt_sleep.mine.cues import Cues
 from skillopt_sleep.mine.feedback import spoken_names
 from skillopt_sleep.mine.words import content, parts, stem, tokens
@@ -27,6 +35,7 @@ _Counting: TypeAlias = Callable[[Sequence[Recorded]], Counter[str]]
 _LEAST = 2
 _LEAST_SHARE = 0.34
 _COMMON = 2
+_COMMON_SHARE = 0.001
 _COVERED = 0.6
 """A want most of whose training corrections the skill pre-empts already needs no other words for it."""
 _CONTRARY_SHARE = 0.26
@@ -42,7 +51,7 @@ class Draft:
     scoped: bool
     sessions: int
     contrary: int
-    harmed: int
+    harms: bool
     n: int
 
     @property
@@ -50,7 +59,7 @@ class Draft:
         """Whether training speaks for it: enough sessions, no control harmed, and for a mere sentence hardly
         any contradiction."""
         return (
-            self.harmed == 0
+            not self.harms
             and self.sessions >= max(_LEAST, _LEAST_SHARE * self.n)
             and (self.readable or self.contrary <= _CONTRARY_SHARE * self.n)
         )
@@ -74,7 +83,7 @@ class Scope:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ExtractiveOptimizer:
     """Proposes one lesson for each group of training rollouts, and never writes a word of its own.
 
@@ -139,21 +148,25 @@ class ExtractiveOptimizer:
         """Every clause that was said in these tasks, with and without a scope, judged on training."""
         recorded = [Recorded.of(t) for t in tasks]
         wanted = self._wanted_names(tasks, recorded)
-        said = [
+        named = sessions_naming(
             (r.session_id, f"{r.said} {' '.join(' '.join(op.tokens) for op in r.first)}") for r in recorded
-        ]
+        )
         # A scope is ours, so it is written only in a language that is surely the person's.
         sure = self.cues.knows([word for r in recorded for word in tokens(r.said)])
         scopes = self._scopes(recorded) if sure else []
-        controls = [Recorded.of(t) for t in self.controls]
         out: dict[str, Draft] = {}
         for clause in dict.fromkeys(c for r in recorded for c in clauses(r.said, self.cues)):
             plain = capital_safe(clause.text, self.agent.vocabulary.programs)
-            if names_one_session(plain, said) or (wanted and not wanted & _names(plain)):
+            if names_one_session(plain, named) or (wanted and not wanted & _names(plain)):
                 continue
             for text in self._versions(plain, scopes):
-                out.setdefault(text, self._judge(text, clause, tasks, recorded, controls))
+                out.setdefault(text, self._judge(text, clause, tasks, recorded))
         return list(out.values())
+
+    @cached_property
+    def _went_well(self) -> tuple[Recorded, ...]:
+        """The controls as they were recorded."""
+        return tuple(map(Recorded.of, self.controls))
 
     def _wanted_names(self, tasks: Sequence[Task], recorded: Sequence[Recorded]) -> frozenset[str]:
         """What the changes of most of these tasks gained and the person mostly named: a lesson that does not
@@ -164,7 +177,7 @@ class ExtractiveOptimizer:
             for name in {p for c in t.checks if c.op != "command_not_ran" for p in _names(str(c.arg))}
         )
         said = Counter(name for r in recorded for name in _names(r.said))
-        others = (*recorded, *map(Recorded.of, self.controls))
+        others = (*recorded, *self._went_well)
         asked = Counter(word for r in others for word in set(tokens(r.request)))
         n = len(tasks)
         wanted = frozenset(
@@ -173,7 +186,7 @@ class ExtractiveOptimizer:
             if 2 * count >= n
             and 2.5 * said[name] >= n
             and name not in self.cues.stop
-            and asked[name] < _COMMON
+            and asked[name] < max(_COMMON, _COMMON_SHARE * len(others))
         )
         # "--check" is meant exactly; the word in it may mean anything.
         return frozenset(name for name in wanted if not name.isalpha()) or wanted
@@ -193,7 +206,7 @@ class ExtractiveOptimizer:
         where they tell these tasks from training tasks that went well."""
         out = []
         sessions = len({r.session_id for r in recorded})
-        controls = [Recorded.of(t) for t in self.controls]
+        controls = self._went_well
         sides: tuple[tuple[ScopeKind, _Counting], ...] = (("command", _commands), ("files", _files))
         for kind, names_of in sides:
             here, elsewhere = names_of(recorded), names_of(controls)
@@ -215,7 +228,6 @@ class ExtractiveOptimizer:
         clause: Clause,
         tasks: Sequence[Task],
         recorded: Sequence[Recorded],
-        controls: Sequence[Recorded],
     ) -> Draft:
         mind = self.agent.read((text,))
         readable = bool(mind.rules)
@@ -226,12 +238,18 @@ class ExtractiveOptimizer:
             for task, r in zip(tasks, recorded, strict=True)
             if judge(task.checks, r, self.agent.replay(r, mind), self.agent.in_mind(r, mind)).detail == how
         }
-        contrary = sum(self.scorer.meaning.contradicts(text, r.said) for r in recorded)
-        # Without a rule nothing is done otherwise, so no control can be harmed.
-        harmed = sum(self.agent.replay(c, mind) != c.first for c in controls) if readable else 0
+        contrary = 0 if readable else sum(self.scorer.meaning.contradicts(text, r.said) for r in recorded)
         n = len({r.session_id for r in recorded})
         scoped_text = read_scope(text, self.cues)[0] != Occasion()
-        return Draft(text, clause, readable, scoped_text, len(won), contrary, harmed, n)
+        draft = Draft(text, clause, readable, scoped_text, len(won), contrary, harms=False, n=n)
+        # Without a rule nothing is done otherwise, so no control can be harmed; a draft that is not sound
+        # anyway is not worth the look at all of them.
+        harms = (
+            readable
+            and draft.is_sound
+            and any(self.agent.replay(c, mind) != c.first for c in self._went_well)
+        )
+        return replace(draft, harms=harms)
 
 
 def _commands(recorded: Sequence[Recorded]) -> Counter[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from skillopt_sleep.mine.cues import Cues
-from skillopt_sleep.mine.words import content, sentences, strip_ends, tokens
+from skillopt_sleep.mine.words import content, content_of, sentences, strip_ends, tokens
 from skillopt_sleep.own_words import own_words
 
 _FEWEST_WORDS = 2
@@ -129,15 +129,21 @@ def capital_safe(text: str, programs: frozenset[str]) -> str:
     return text
 
 
-def names_one_session(text: str, said: Iterable[tuple[str, str]]) -> bool:
-    """Whether the clause names something particular (code, a quoted text) that only one session has.
-
-    `said` are (session id, everything the person said and the agent did there) of the training episodes.
-    """
+def sessions_naming(said: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    """The sessions that have each word. `said` are (session id, everything the person said and the agent did
+    there) of the training episodes."""
     sessions: dict[str, set[str]] = {}
     for session, words in said:
         for token in tokens(words):
             sessions.setdefault(token, set()).add(session)
+    return sessions
+
+
+def names_one_session(text: str, sessions: Mapping[str, Set[str]]) -> bool:
+    """Whether the clause names something particular (code, a quoted text) that only one session has.
+
+    `sessions` as `sessions_naming` gives them.
+    """
     particular = [t for t in tokens(text) if re.search(r"[./_=#@]|\d|\w-\w", t)]
     return any(len(sessions.get(t, ())) < 2 for t in particular)
 
@@ -148,11 +154,12 @@ def occasion_words(
     """Up to `most` words that tell these requests from the `others`, as people typed them, each in a fifth of
     them (at least three); empty when they find fewer than half of the requests, or more others than these."""
     requests = [own_words(request) for request in requests]
-    mine = [dict(zip(content(tokens(r), cues), _surfaces(r, cues), strict=True)) for r in requests]
-    theirs = [set(content(tokens(r), cues)) for r in others]
+    mine = [dict(zip(content_of(r, cues), _surfaces(r, cues), strict=True)) for r in requests]
+    theirs = [set(content_of(r, cues)) for r in others]
     counts = Counter(s for bag in mine for s in bag)
     needed = max(_FEWEST_REQUESTS, len(mine) / 5)
-    cost = {s: 2 * sum(s in bag for bag in theirs) * len(mine) / (len(theirs) + 1) for s in counts}
+    elsewhere = Counter(s for bag in theirs for s in bag)
+    cost = {s: 2 * elsewhere[s] * len(mine) / (len(theirs) + 1) for s in counts}
     chosen: list[str] = []
     left = list(mine)
     while len(chosen) < most:

@@ -6,7 +6,8 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Literal
 
 from skillopt.core.rollout import Score, Step, Trajectory
 from skillopt.core.skill import Skill
@@ -17,7 +18,7 @@ from skillopt_sleep.mine.episodes import Correction, Episode
 from skillopt_sleep.mine.meaning import Meaning
 from skillopt_sleep.mine.ops import Op
 from skillopt_sleep.mine.recur import Want
-from skillopt_sleep.mine.words import content, signed, tokens
+from skillopt_sleep.mine.words import content_of, signed, tokens
 from skillopt_sleep.reading import Vocabulary, read_rules, read_scope
 from skillopt_sleep.rules import Occasion, Rule, obey
 from skillopt_sleep.skillfile import read_lessons
@@ -80,9 +81,13 @@ def _op(row: Json) -> Op:
     if not isinstance(row, list) or not row:
         raise TypeError("a recorded operation is a list of kind and words")
     kind, *words = map(str, row)
-    if kind == "command":
-        return Op("command", tuple(words))
-    return Op("edit" if kind == "edit" else "look", tuple(words))
+    return _known("command" if kind == "command" else "edit" if kind == "edit" else "look", tuple(words))
+
+
+@lru_cache(maxsize=65536)
+def _known(kind: Literal["command", "edit", "look"], words: tuple[str, ...]) -> Op:
+    """One value for the same operation, so that what is derived from it is derived once."""
+    return Op(kind, words)
 
 
 def mined_tasks(
@@ -172,7 +177,12 @@ class RecordedAgent:
     cues: Cues
     adopted: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
+    def _minds(self) -> dict[str, Mind]:
+        """What it made of each skill; thousands of episodes are replayed with the same one."""
+        return {}
+
+    @cached_property
     def identity(self) -> str:
         """Names the agent and what it knows."""
         known = sorted(" ".join(p) for p in self.vocabulary.prefixes)
@@ -182,8 +192,10 @@ class RecordedAgent:
 
     async def run(self, task: Task, skill: Skill, *, repeat: int = 0) -> Trajectory:  # noqa: ARG002
         """Replay one recorded episode with the lessons of a skill."""
-        lessons = tuple(text for _, text in read_lessons(skill.to_bytes()))
-        mind, recorded = self.read(lessons), Recorded.of(task)
+        if (mind := self._minds.get(skill.sha)) is None:
+            lessons = tuple(text for _, text in read_lessons(skill.to_bytes()))
+            mind = self._minds[skill.sha] = self.read(lessons)
+        recorded = Recorded.of(task)
         done = self.replay(recorded, mind)
         kept = tuple(Step("message", text=text) for text in self.in_mind(recorded, mind))
         return Trajectory(kept + tuple(_step(op) for op in done))
@@ -204,7 +216,9 @@ class RecordedAgent:
 
     def in_mind(self, recorded: Recorded, mind: Mind) -> tuple[str, ...]:
         """The sentences that are for an episode like this one."""
-        asked = frozenset(content(tokens(recorded.request), self.cues))
+        if not mind.unread:
+            return ()
+        asked = frozenset(content_of(recorded.request, self.cues))
         return tuple(text for occasion, text in mind.unread if occasion.holds(asked, recorded.first))
 
     def _is_theirs(self, sentence: str) -> bool:
@@ -230,10 +244,16 @@ class RecordedAgent:
         return {word: sum(each.get(word, 0) for each in said) for word in n if n[word] >= _OFTEN}
 
     def _understood(self, lesson: str) -> tuple[Rule, ...]:
-        rules = read_rules(lesson, self.vocabulary, self.cues)
-        if any(obey(rules, r.request, r.first, self.cues) != r.first for r in self.practice):
-            return rules
-        return ()
+        if (known := self._read.get(lesson)) is None:
+            rules = read_rules(lesson, self.vocabulary, self.cues)
+            changes = rules and any(self.replay(r, Mind(rules, ())) != r.first for r in self.practice)
+            known = self._read[lesson] = rules if changes else ()
+        return known
+
+    @cached_property
+    def _read(self) -> dict[str, tuple[Rule, ...]]:
+        """The rules it understood in each lesson; a lesson stays in the skill while others are tried."""
+        return {}
 
     def replay(self, recorded: Recorded, mind: Mind) -> tuple[Op, ...]:
         """What it would have done first in an episode."""
@@ -256,12 +276,17 @@ def done_in(trajectory: Trajectory) -> tuple[Op, ...]:
     out = []
     for step in trajectory.steps:
         if step.kind == "command":
-            out.append(Op("command", tuple(shlex.split(step.command))))
+            out.append(_known("command", _words(step.command)))
         elif step.kind == "edit":
-            out.append(Op("edit", step.files))
+            out.append(_known("edit", step.files))
         elif step.kind == "read":
-            out.append(Op("look", (step.tool,)))
+            out.append(_known("look", (step.tool,)))
     return tuple(out)
+
+
+@lru_cache(maxsize=65536)
+def _words(command: str) -> tuple[str, ...]:
+    return tuple(shlex.split(command))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
@@ -157,10 +158,15 @@ class Scoped:
 Rule: TypeAlias = Swap | Whole | Flag | Beside | Scoped
 
 
-def obey(rules: Iterable[Rule], request: str, ops: Sequence[Op], cues: Cues) -> tuple[Op, ...]:
+@lru_cache(maxsize=32768)
+def _asked(request: str, cues: Cues) -> frozenset[str]:
+    return frozenset(content(tokens(request), cues))
+
+
+def obey(rules: Sequence[Rule], request: str, ops: Sequence[Op], cues: Cues) -> tuple[Op, ...]:
     """What the agent would have done with the rules in mind: `ops` changed by each in turn."""
-    asked = frozenset(content(tokens(request), cues))
     done = tuple(ops)
+    asked = _asked(request, cues) if rules else frozenset[str]()
     for rule in rules:
         done = rule.apply(done, asked)
     return done

@@ -34,6 +34,8 @@ class RolloutRunner:
         self.cache: RolloutCache = {} if cache is None else cache
         # What would fail again is not asked again, in this process; a later one may have better luck.
         self._hopeless: dict[RolloutKey, Rollout] = {}
+        # The same tasks come with every skill, by the thousand.
+        self._contents: dict[int, tuple[Task, str]] = {}
 
     async def run(
         self, tasks: Sequence[Task], skill: Skill, *, repeats: int = 1, stage: str = "rollout"
@@ -58,14 +60,19 @@ class RolloutRunner:
         return [_some_valid(tuple(done[key] for key in each)) for each in keys]
 
     def _keys(self, wanted: Wanted) -> dict[RolloutKey, tuple[Task, Skill, int]]:
+        sha, agent = wanted.skill.sha, self.agent.identity
         return {
-            self._key(task, wanted.skill, repeat): (task, wanted.skill, repeat)
+            (sha, self._content(task), agent, repeat): (task, wanted.skill, repeat)
             for task in wanted.tasks
             for repeat in range(wanted.repeats)
         }
 
-    def _key(self, task: Task, skill: Skill, repeat: int) -> RolloutKey:
-        return skill.sha, content_id(task.id, task_content(task), length=64), self.agent.identity, repeat
+    def _content(self, task: Task) -> str:
+        """The hash of a task that its rollouts are kept under."""
+        known = self._contents.get(id(task))
+        if known is None or known[0] is not task:
+            known = self._contents[id(task)] = task, content_id(task.id, task_content(task), length=64)
+        return known[1]
 
     def _job(
         self, key: RolloutKey, task: Task, skill: Skill, repeat: int

@@ -121,6 +121,12 @@ def signs(words: Sequence[str], cues: Cues) -> list[int]:
     return out
 
 
+@lru_cache(maxsize=32768)
+def content_of(text: str, cues: Cues) -> tuple[str, ...]:
+    """`content` of the tokens of a text."""
+    return content(tokens(text), cues)
+
+
 def strip_ends(text: str, cues: Cues) -> str:
     """The text without interjections at its start and politeness at its end; the middle as typed."""
     changed = True

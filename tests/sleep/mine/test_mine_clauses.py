@@ -8,7 +8,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from skillopt_sleep.lessons import capital_safe, clauses, names_one_session, occasion_words
+from skillopt_sleep.lessons import capital_safe, clauses, names_one_session, occasion_words, sessions_naming
 from skillopt_sleep.mine.cues import Cues, load_cues
 from skillopt_sleep.mine.words import signed, tokens, units
 
@@ -203,7 +203,7 @@ def test_a_particular_of_one_session_is_seen(text: str, one: bool) -> None:
         ("s1", "use --frozen-lockfile here and port 9090"),
         ("s2", "again: --frozen-lockfile, see docs/intro.md"),
     ]
-    assert names_one_session(text, said) is one
+    assert names_one_session(text, sessions_naming(said)) is one
 
 
 def test_occasions_tell_these_requests_from_others(english: Cues) -> None:
