@@ -70,13 +70,13 @@ def _private(folder: Path) -> Iterator[Check]:
                 foreign.append(path)
     if open_ones:
         told = f"others may look into {_some(open_ones)}"
-        yield Check("private", "fail", told, f"chmod -R go= '{folder}'")
+        yield Check("permissions", "fail", told, f"chmod -R go= '{folder}'")
     if foreign:
         yield Check("owner", "fail", f"{_some(foreign)} is not yours", f"sudo chown -R $USER '{folder}'")
     if links:
         yield Check("links", "warn", f"{_some(links)}: links have no place in the state", "rm them")
     if not (open_ones or foreign or links):
-        yield Check("private", "ok", "only you can read the state")
+        yield Check("permissions", "ok", "only you can read the state")
 
 
 def _shared_way(folder: Path) -> Iterator[Check]:

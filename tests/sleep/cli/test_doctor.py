@@ -175,7 +175,7 @@ UNKNOWN = '{"type": "some-future-record"}\n'
 @pytest.mark.parametrize(
     ("hurt", "name", "status", "says", "following"),
     [
-        (_open, "private", "fail", "others may look into", "chmod -R go="),
+        (_open, "permissions", "fail", "others may look into", "chmod -R go="),
         (_repository, "repository", "fail", "could be committed", "SKILLOPT_SLEEP_HOME"),
         (_damaged, "ledger", "fail", "is damaged", "mv "),
         (_torn, "ledger", "fail", "is damaged", "mv "),
