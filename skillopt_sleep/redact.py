@@ -22,6 +22,7 @@ __all__ = ["redact", "redact_all", "redact_name", "strip_controls"]
 
 _REDACTED = re.compile(rb"\[redacted:[a-z0-9-]{1,30}\]")
 _ROUNDS = 5
+_LONG = 4_000
 _BETWEEN = "\x00\n"
 """Stands in no cleaned text, and no secret reaches over it."""
 
@@ -70,10 +71,10 @@ def _spans(text: str) -> list[Span]:
     lower = low.decode("latin-1")
     if "PRIVATE" in text:
         spans += private_keys(raw)
-    has_pass, has_auth = "pass" in lower, "auth" in lower
+    # A long text has most of these, and each way of finding asks for its own again.
+    has_names = len(text) > _LONG or "pass" in lower or "auth" in lower
     if (
-        has_pass
-        or has_auth
+        has_names
         or "-u" in lower
         or " -p" in lower
         or "bearer" in lower
@@ -84,8 +85,7 @@ def _spans(text: str) -> list[Span]:
     ):
         spans += passwords_by_place(raw, low, lower)
     if (
-        has_pass
-        or has_auth
+        has_names
         or "token" in lower
         or "key" in lower
         or "cre" in lower

@@ -86,7 +86,8 @@ def passwords_by_place(raw: bytes, low: bytes, lower: str) -> list[Span]:
     if "-u" in lower:
         spans += found(_after_user(raw, low), len(raw))
     has_pass, has_auth = "pass" in lower, "auth" in lower
-    for sign in (" -p", " -a ", " pass:", " password ") if has_pass else (" -p", " -a "):
+    signs = (" -p", " pass:", " password ") if has_pass else (" -p",)
+    for sign in (*signs, " -a ") if "redis-cli" in lower else signs:
         if sign in lower:
             for name, pattern in _PROGRAMS[sign]:
                 if name in lower:

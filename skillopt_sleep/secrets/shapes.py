@@ -68,6 +68,8 @@ def is_random(value: bytes) -> bool:
         return not (
             _WORDS.fullmatch(seen) or _TIME.fullmatch(seen) or _PATH.match(seen) or _FILE_NAME.match(seen)
         ) or _has_drawn_word(seen)
+    if seen.islower() or seen.isupper():
+        return False
     # Long and without a digit: letters of both cases in no order people use, as base64 has.
     return len(seen) >= 20 and len(set(seen)) >= 12 and _turns(seen) * 4 >= len(seen)
 

@@ -126,10 +126,10 @@ _TELEGRAM_BOT = re.compile(rb"\d{8,10}\Z")
 _GOOGLE_REFRESH = re.compile(rb"1//0[\w-]{28,}", re.ASCII)
 _DISCORD_END = re.compile(rb"\.[\w-]{6,7}\.[\w-]{27,40}(?![\w-])", re.ASCII)
 _DISCORD_BEGIN = re.compile(rb"[MNO][\w-]{22,28}\Z", re.ASCII)
-_WEBHOOK = re.compile(
-    rb"hooks\.slack\.com/(?:services|workflows|triggers)/[\w/-]{10,}|discord(?:app)?\.com/api/webhooks/\d++/[\w-]{20,}"
-    rb"|webhook\.office\.com/[\w/@-]{20,}",
-    re.ASCII,
+_WEBHOOKS = (
+    (re.compile(rb"hooks\.slack\.com/(?:services|workflows|triggers)/[\w/-]{10,}", re.ASCII), "slack"),
+    (re.compile(rb"/api/webhooks/\d++/[\w-]{20,}", re.ASCII), "discord"),
+    (re.compile(rb"webhook\.office\.com/[\w/@-]{20,}", re.ASCII), "webhook"),
 )
 
 
@@ -222,8 +222,9 @@ def _long_runs(raw: bytes, shape: bytes) -> tuple[list[bytes], list[int]]:
 
 
 def _webhooks(raw: bytes) -> Iterator[Span]:
-    for match in _WEBHOOK.finditer(raw):
-        yield Span(match.start(), match.end(), 0, "slack" if b"slack" in match.group() else "webhook")
+    for pattern, kind in _WEBHOOKS:
+        for match in pattern.finditer(raw):
+            yield Span(match.start(), match.end(), 0, kind)
 
 
 class _Runs:
