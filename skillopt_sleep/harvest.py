@@ -147,13 +147,19 @@ def select_sessions(
 ) -> tuple[ProjectSessions, ...]:
     """The human sessions of one project, or, with None, of every project (of `projects` when given) apart.
 
-    A session that ran in no folder belongs to no project and is never selected.
+    A session that ran in no folder belongs to no project and is never selected; of two that bear one id, in
+    two clients, only the longer one is.
     """
     scope = [project] if project is not None else list(projects) or None
-    found = ledger.sessions(scope, list(sources) or None, since=since, drivers=[Driver.HUMAN])
+    known = ledger.sessions(scope, list(sources) or None, since=since, drivers=[Driver.HUMAN])
+    found = [session for session in known if session.project is not None]
     by_project: dict[str, list[Session]] = {project: []} if project is not None else {}
+    longest: dict[str, Session] = {}
     for session in found:
-        if session.project is not None:
+        if len(session.events) > len(longest.setdefault(session.id, session).events):
+            longest[session.id] = session
+    for session in found:
+        if session.project is not None and longest[session.id] is session:
             by_project.setdefault(session.project, []).append(session)
     return tuple(ProjectSessions(name, tuple(by_project[name])) for name in sorted(by_project))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import sqlite3
@@ -400,3 +401,16 @@ def test_an_odd_skill_file_stops_only_its_own_lessons(
     else:
         odd.unlink()
     assert [Path(p["project"]).name for p in developer.night()["proposals"]] == [project.name]
+
+
+def test_one_id_in_two_clients_ends_no_night(slept: Night, developer: Developer) -> None:
+    """Ids are the clients' own: a hostile or copied transcript may bear one that another client gave."""
+    _, whole = slept
+    taken = next((developer.home / ".claude/projects").rglob("*.jsonl"))
+    rollout = next((developer.home / ".codex/sessions").rglob("rollout-*.jsonl"))
+    lines = rollout.read_text().split("\n")
+    old = json.loads(lines[0])["payload"]["id"]
+    copy = rollout.with_name(rollout.name.replace(old, taken.stem))
+    copy.write_text("\n".join(lines).replace(old, taken.stem))
+    night = developer.night()
+    assert texts(night) == texts(whole)
