@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import sqlite3
@@ -406,11 +405,15 @@ def test_an_odd_skill_file_stops_only_its_own_lessons(
 def test_one_id_in_two_clients_ends_no_night(slept: Night, developer: Developer) -> None:
     """Ids are the clients' own: a hostile or copied transcript may bear one that another client gave."""
     _, whole = slept
-    taken = next((developer.home / ".claude/projects").rglob("*.jsonl"))
-    rollout = next((developer.home / ".codex/sessions").rglob("rollout-*.jsonl"))
-    lines = rollout.read_text().split("\n")
-    old = json.loads(lines[0])["payload"]["id"]
-    copy = rollout.with_name(rollout.name.replace(old, taken.stem))
-    copy.write_text("\n".join(lines).replace(old, taken.stem))
+    chats = {path.stem for path in (developer.home / ".claude/projects").rglob("*.jsonl")}
+    rollouts = {
+        path.stem[-36:]: path for path in (developer.home / ".codex/sessions").rglob("rollout-*.jsonl")
+    }
+    lessons = [set(lesson["sessions"]) for p in whole["proposals"] for lesson in p["lessons"]]
+    both = next(ids for ids in lessons if ids & chats and ids & rollouts.keys())
+    old, new = min(both & rollouts.keys()), min(both & chats)
+    rollout = rollouts[old]
+    copy = rollout.with_name(rollout.name.replace(old, new))
+    copy.write_text(rollout.read_text().replace(old, new))
     night = developer.night()
     assert texts(night) == texts(whole)
