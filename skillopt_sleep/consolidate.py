@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from skillopt.core.edit import Edit
 from skillopt.core.gate import GateDecision, NoRegression, Pair, Strict, mean_interval
+from skillopt.core.rollout import Rollout, RolloutKey
 from skillopt.core.schedule import EditBudget
 from skillopt.core.skill import Skill
 from skillopt.core.state import TrainerState
@@ -78,6 +79,40 @@ class Unkept:
         """See `RunStore`."""
 
 
+class LastSkills(MutableMapping[RolloutKey, Rollout]):
+    """The rollouts of the skills last asked for; candidates that were turned down are not tried again."""
+
+    _KEPT = 3
+
+    def __init__(self) -> None:
+        self._by_skill: dict[str, dict[RolloutKey, Rollout]] = {}
+
+    def __getitem__(self, key: RolloutKey) -> Rollout:
+        found = self._by_skill[key[0]][key]
+        if key[0] != self._last:
+            self._by_skill[key[0]] = self._by_skill.pop(key[0])
+        return found
+
+    def __setitem__(self, key: RolloutKey, rollout: Rollout) -> None:
+        if key[0] not in self._by_skill:
+            for skill_sha in list(self._by_skill)[: 1 - self._KEPT]:
+                del self._by_skill[skill_sha]
+        self._by_skill.setdefault(key[0], {})[key] = rollout
+
+    @property
+    def _last(self) -> str:
+        return next(reversed(self._by_skill))
+
+    def __delitem__(self, key: RolloutKey) -> None:
+        del self._by_skill[key[0]][key]
+
+    def __iter__(self) -> Iterator[RolloutKey]:
+        return (key for rollouts in self._by_skill.values() for key in rollouts)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._by_skill.values()))
+
+
 async def consolidate(material: Material, cues: Cues, optimizer: Optimizer | None = None) -> Consolidated:
     """Train one skill behind the gate, one lesson a step, and score the sealed test once at the end.
 
@@ -99,6 +134,7 @@ async def consolidate(material: Material, cues: Cues, optimizer: Optimizer | Non
         NoRegression(Strict(min_pairs=MIN_EVIDENCE, min_gained=MIN_GAINED)),
         skill=material.skill,
         store=Unkept(),
+        cache=LastSkills(),
         config=TrainConfig(
             epochs=EPOCHS,
             batches="by_group",

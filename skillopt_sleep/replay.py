@@ -30,7 +30,11 @@ UNCHANGED = "as it went"
 HARMED = "harmed"
 CONTROLS = "controls"
 
+MOST_CONTROLS = 1_000
+"""So many episodes that went well are replayed in each split, however many there are."""
+
 _OFTEN = 2
+_SKILLS_HELD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +94,25 @@ def _known(kind: Literal["command", "edit", "look"], words: tuple[str, ...]) -> 
     return Op(kind, words)
 
 
+class Recordings:
+    """What tasks recorded, read once each: the same tasks are replayed with skill after skill."""
+
+    def __init__(self) -> None:
+        # The task is kept beside it, so that no other can come to have its identity.
+        self._known: dict[int, tuple[Task, Recorded]] = {}
+
+    def of(self, task: Task) -> Recorded:
+        """`Recorded.of` the task."""
+        if (known := self._known.get(id(task))) is None:
+            known = self._known[id(task)] = task, Recorded.of(task)
+        return known[1]
+
+
 def mined_tasks(
     wants: Sequence[Want], controls: Sequence[Episode], splits: Mapping[str, Split], cues: Cues
 ) -> tuple[Task, ...]:
-    """One task for each correction of a want and one for each episode that went well.
+    """One task for each correction of a want and one for each episode that went well, of those at most
+    `MOST_CONTROLS` in each split.
 
     A session's split is its tasks' split; sessions without one are left out. What recurs is counted for
     training tasks over training sessions alone: nothing held out decides which checks an optimizer sees.
@@ -106,20 +125,25 @@ def mined_tasks(
             if (split := splits.get(c.session_id)) is not None:
                 recurrence = in_training if split is Split.TRAIN else everywhere
                 out.append(_corrected(want, c, recurrence, split, cues))
-    for episode in controls:
-        if episode.session_id in splits and episode.first:
-            recorded = Recorded(episode.session_id, episode.request, episode.first, "", strong=False)
-            out.append(
-                Task(
-                    id=content_id(episode.id, CONTROLS),
-                    prompt=episode.request,
-                    split=splits[episode.session_id],
-                    group=CONTROLS,
-                    episodes=(episode.id,),
-                    context=recorded.to_context(),
-                )
-            )
+    for split in Split:
+        usable = [e for e in controls if e.first and splits.get(e.session_id) is split]
+        # The ids are hashes: the lowest are a fair sample that stays when more sessions come.
+        chosen = sorted(e.id for e in usable)[:MOST_CONTROLS]
+        kept = frozenset(chosen)
+        out += [_control(episode, split) for episode in usable if episode.id in kept]
     return tuple(out)
+
+
+def _control(episode: Episode, split: Split) -> Task:
+    recorded = Recorded(episode.session_id, episode.request, episode.first, "", strong=False)
+    return Task(
+        id=content_id(episode.id, CONTROLS),
+        prompt=episode.request,
+        split=split,
+        group=CONTROLS,
+        episodes=(episode.id,),
+        context=recorded.to_context(),
+    )
 
 
 def _corrected(want: Want, c: Correction, recurrence: Recurrence, split: Split, cues: Cues) -> Task:
@@ -135,14 +159,14 @@ def _corrected(want: Want, c: Correction, recurrence: Recurrence, split: Split, 
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MinedEnvironment:
     """The tasks of one skill by split, scored by what their own sessions say."""
 
     all_tasks: tuple[Task, ...]
     meaning: Meaning
 
-    @property
+    @cached_property
     def scorer(self) -> EvidenceScorer:
         """See `skillopt.protocols.Environment`."""
         return EvidenceScorer(self.meaning)
@@ -159,6 +183,17 @@ class Mind:
 
     rules: tuple[Rule, ...]
     unread: tuple[tuple[Occasion, str], ...]
+
+
+@dataclass(slots=True)
+class _Held:
+    """A skill as the agent holds it, with what was done with it by task, and the skill it grew from."""
+
+    mind: Mind
+    everywhere: tuple[Step, ...]
+    scoped: tuple[tuple[Occasion, Step], ...]
+    done: dict[int, tuple[Op, ...]]
+    before: _Held | None
 
 
 @dataclass(frozen=True)
@@ -178,9 +213,13 @@ class RecordedAgent:
     adopted: frozenset[str] = frozenset()
 
     @cached_property
-    def _minds(self) -> dict[str, Mind]:
-        """What it made of each skill; thousands of episodes are replayed with the same one."""
+    def _skills(self) -> dict[str, _Held]:
+        """The skills it was last asked about, the last one at the end."""
         return {}
+
+    @cached_property
+    def _recordings(self) -> Recordings:
+        return Recordings()
 
     @cached_property
     def identity(self) -> str:
@@ -192,13 +231,38 @@ class RecordedAgent:
 
     async def run(self, task: Task, skill: Skill, *, repeat: int = 0) -> Trajectory:  # noqa: ARG002
         """Replay one recorded episode with the lessons of a skill."""
-        if (mind := self._minds.get(skill.sha)) is None:
-            lessons = tuple(text for _, text in read_lessons(skill.to_bytes()))
-            mind = self._minds[skill.sha] = self.read(lessons)
-        recorded = Recorded.of(task)
-        done = self.replay(recorded, mind)
-        kept = tuple(Step("message", text=text) for text in self.in_mind(recorded, mind))
-        return Trajectory(kept + tuple(_step(op) for op in done))
+        held, recorded = self._hold(skill), self._recordings.of(task)
+        done = held.done[id(task)] = self._done(held, task, recorded)
+        kept = held.everywhere
+        if held.scoped:
+            asked = frozenset(content_of(recorded.request, self.cues))
+            kept += tuple(s for occasion, s in held.scoped if occasion.holds(asked, recorded.first))
+        return Trajectory(kept + tuple(map(_step, done)))
+
+    def _hold(self, skill: Skill) -> _Held:
+        """The skill as it is held. A candidate grows from the skill before it by one lesson: what was done
+        with that one is where its replays go on."""
+        if (held := self._skills.get(skill.text)) is None:
+            mind = self.read(tuple(text for _, text in read_lessons(skill.to_bytes())))
+            grown_from = [s for s in self._skills.values() if s.mind.rules == mind.rules[: len(s.mind.rules)]]
+            before = max(grown_from, key=lambda s: len(s.mind.rules), default=None)
+            always = tuple(_message(text) for occasion, text in mind.unread if occasion == Occasion())
+            scoped = tuple((o, _message(text)) for o, text in mind.unread if o != Occasion())
+            held = _Held(mind, always, scoped, {}, before)
+            if before is not None:
+                before.before = None
+            for text in list(self._skills)[: 1 - _SKILLS_HELD]:
+                del self._skills[text]
+        else:
+            del self._skills[skill.text]
+        self._skills[skill.text] = held
+        return held
+
+    def _done(self, held: _Held, task: Task, recorded: Recorded) -> tuple[Op, ...]:
+        before = held.before
+        if before is None or (start := before.done.get(id(task))) is None:
+            return self.replay(recorded, held.mind)
+        return obey(held.mind.rules[len(before.mind.rules) :], recorded.request, start, self.cues)
 
     def read(self, lessons: Sequence[str]) -> Mind:
         """What the agent makes of some lessons: rules, and sentences it can only keep in mind."""
@@ -265,6 +329,12 @@ def _in_words(text: str) -> str:
     return f" {' '.join(tokens(text))} "
 
 
+@lru_cache(maxsize=1024)
+def _message(text: str) -> Step:
+    return Step("message", text=text)
+
+
+@lru_cache(maxsize=65536)
 def _step(op: Op) -> Step:
     if op.kind == "command":
         return Step("command", command=shlex.join(op.tokens))
@@ -289,7 +359,7 @@ def _words(command: str) -> tuple[str, ...]:
     return tuple(shlex.split(command))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EvidenceScorer:
     """Scores a replay by the session it came from.
 
@@ -302,7 +372,11 @@ class EvidenceScorer:
     async def score(self, task: Task, trajectory: Trajectory) -> Score:
         """See `skillopt.protocols.Scorer`; `detail` says how the score came about."""
         in_mind = [step.text for step in trajectory.steps if step.kind == "message"]
-        return self.judge(task.checks, Recorded.of(task), done_in(trajectory), in_mind)
+        return self.judge(task.checks, self._recordings.of(task), done_in(trajectory), in_mind)
+
+    @cached_property
+    def _recordings(self) -> Recordings:
+        return Recordings()
 
     def judge(
         self, checks: Sequence[Check], recorded: Recorded, done: Sequence[Op], in_mind: Sequence[str]
@@ -313,9 +387,19 @@ class EvidenceScorer:
         if checks and all(passes(check, done) for check in checks):
             return _score(True, REPLAYED, "")
         unchanged = tuple(done) == recorded.first
-        if unchanged and any(self.meaning.restates(text, recorded.said) for text in in_mind):
+        if unchanged and any(self._restates(text, recorded.said) for text in in_mind):
             return _score(True, RESTATED, "")
         return _score(False, "", NOT_PREEMPTED)
+
+    def _restates(self, lesson: str, said: str) -> bool:
+        if (known := self._compared.get((lesson, said))) is None:
+            known = self._compared[lesson, said] = self.meaning.restates(lesson, said)
+        return known
+
+    @cached_property
+    def _compared(self) -> dict[tuple[str, str], bool]:
+        """What was compared before: a lesson stays in the skill while others are tried."""
+        return {}
 
 
 def _score(won: bool, how: str, otherwise: str) -> Score:
