@@ -1,4 +1,4 @@
-"""A model server on loopback: chat completions and responses, streamed or whole, with latency and faults."""
+"""A model server on loopback: chat completions, responses and messages, whole or streamed, with faults."""
 
 from skillopt.testing.server.exchange import Answer, Exchange, Fault, Reply, Respond, ServerRequest, ToolCall
 from skillopt.testing.server.faults import (

@@ -115,7 +115,8 @@ def texts_of(body: Mapping[str, Any]) -> tuple[str, str]:
     messages = body.get("messages") or body.get("input") or []
     if isinstance(messages, str):
         return str(body.get("instructions") or ""), messages
-    systems = [str(body["instructions"])] if body.get("instructions") else []
+    standing = _content(body.get("system")) or str(body.get("instructions") or "")
+    systems = [standing] if standing else []
     users = []
     for message in messages if isinstance(messages, Sequence) else ():
         if isinstance(message, Mapping):

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType, TracebackType
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from skillopt.testing.server.exchange import Answer, Exchange, Fault, Respond, ServerRequest, texts_of
-from skillopt.testing.server.wire import events, whole
+from skillopt.testing.server.wire import PATHS, events, failure, whole
 
 Latency: TypeAlias = "float | tuple[float, float]"
 
@@ -100,9 +101,10 @@ class ModelServer:
         )
 
     def _reply(self, request: ServerRequest) -> Answer | Fault:
-        if self.key is not None and request.headers.get("authorization") != f"Bearer {self.key}":
+        sent = {request.headers.get("authorization"), f"Bearer {request.headers.get('x-api-key')}"}
+        if self.key is not None and f"Bearer {self.key}" not in sent:
             return Fault(status=401, message="Incorrect API key provided")
-        if not request.path.endswith(("/chat/completions", "/responses")):
+        if not request.path.endswith(PATHS):
             return Fault(status=404, message=f"no such path {request.path}")
         try:
             reply = self.respond(request)
@@ -151,6 +153,11 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
     def do_GET(self) -> None:
         models = {"object": "list", "data": [{"id": "toy", "object": "model", "owned_by": "nobody"}]}
         found = self.path.endswith("/models")
@@ -160,20 +167,19 @@ class _Handler(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         began = time.monotonic()
-        request, reply = self.server.owner.take(self.path, raw, headers)
+        request, reply = self.server.owner.take(urlsplit(self.path).path, raw, headers)
         self.server.owner.wait(reply)
         self.server.owner.note(Exchange(request, reply, began, time.monotonic()))
         if isinstance(reply, Fault):
             self._fail(reply, request)
         elif request.is_stream:
-            self._stream(events(self.path, request.body, reply))
+            self._stream(events(request, reply))
         else:
-            self._send(200, json.dumps(whole(self.path, request.body, reply)).encode())
+            self._send(200, json.dumps(whole(request, reply)).encode())
 
     def _fail(self, fault: Fault, request: ServerRequest) -> None:
         if fault.kind == "status":
-            kind = "invalid_request_error" if fault.status < 500 else "server_error"
-            said = {"error": {"message": fault.message, "type": kind, "code": str(fault.status)}}
+            said = failure(request.path, fault)
             self._send(fault.status, json.dumps(said).encode(), fault.headers)
         elif fault.kind == "garbage":
             self._send(200, fault.message.encode(), fault.headers)
@@ -181,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.owner.wait_for_close()
             self.close_connection = True
         elif fault.kind == "half" and request.is_stream:
-            started = list(events(self.path, request.body, Answer("This is the beginning of")))
+            started = list(events(request, Answer("This is the beginning of")))
             self._stream(iter(started[: len(started) // 2]), ends=False)
             self._reset()
         else:

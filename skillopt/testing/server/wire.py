@@ -1,4 +1,4 @@
-"""An answer in the shapes of chat completions and of responses, whole or as server-sent events."""
+"""An answer in the shape of the protocol that was asked in, whole or as server-sent events."""
 
 from __future__ import annotations
 
@@ -6,44 +6,60 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from skillopt.testing.server.exchange import Answer, ToolCall
+from skillopt.testing.server.exchange import Answer, Fault, ServerRequest, ToolCall
+from skillopt.testing.server.messages import PIECE_CHARS, message, message_events, message_failure
 
-_PIECE_CHARS = 40
+CHAT, RESPONSES, MESSAGES = PATHS = ("/chat/completions", "/responses", "/messages")
 
 
-def whole(path: str, body: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
+def whole(request: ServerRequest, answer: Answer) -> dict[str, Any]:
     """The body of a reply that is not streamed."""
-    return _response(body, answer) if path.endswith("/responses") else _completion(body, answer)
+    if request.path.endswith(MESSAGES):
+        return message(request, answer)
+    if request.path.endswith(RESPONSES):
+        return _response(request, answer)
+    return _completion(request, answer)
 
 
-def events(path: str, body: Mapping[str, Any], answer: Answer) -> Iterator[bytes]:
+def events(request: ServerRequest, answer: Answer) -> Iterator[bytes]:
     """The events of a streamed reply, ready to send."""
-    if path.endswith("/responses"):
-        for number, data in enumerate(_response_events(_response(body, answer), answer)):
+    if request.path.endswith(MESSAGES):
+        for event in message_events(request, answer):
+            yield f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+    elif request.path.endswith(RESPONSES):
+        for number, data in enumerate(_response_events(_response(request, answer), answer)):
             numbered = {"sequence_number": number, **data}
             yield f"event: {data['type']}\ndata: {json.dumps(numbered)}\n\n".encode()
-        return
-    for data in _chunks(_completion(body, answer), body, answer):
-        yield f"data: {json.dumps(data)}\n\n".encode()
-    yield b"data: [DONE]\n\n"
+    else:
+        for data in _chunks(_completion(request, answer), request.body, answer):
+            yield f"data: {json.dumps(data)}\n\n".encode()
+        yield b"data: [DONE]\n\n"
+
+
+def failure(path: str, fault: Fault) -> dict[str, Any]:
+    """The body of a reply that is an error."""
+    if path.endswith(MESSAGES):
+        return message_failure(fault)
+    kind = "invalid_request_error" if fault.status < 500 else "server_error"
+    return {"error": {"message": fault.message, "type": kind, "code": str(fault.status)}}
 
 
 # --- chat completions
 
 
-def _completion(body: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": answer.text or None, "refusal": None}
+def _completion(request: ServerRequest, answer: Answer) -> dict[str, Any]:
+    said: dict[str, Any] = {"role": "assistant", "content": answer.text or None, "refusal": None}
     if answer.tool_calls:
-        message["tool_calls"] = [_tool_call(call) for call in answer.tool_calls]
+        said["tool_calls"] = [_tool_call(call) for call in answer.tool_calls]
     elif not answer.text:
-        message["content"] = ""
+        said["content"] = ""
     ending = "length" if answer.is_cut else "tool_calls" if answer.tool_calls else "stop"
     return {
-        "id": "chatcmpl-1",
+        "id": f"chatcmpl-{request.number}",
         "object": "chat.completion",
         "created": 0,
-        "model": body.get("model", ""),
-        "choices": [{"index": 0, "message": message, "finish_reason": ending, "logprobs": None}],
+        "model": request.body.get("model", ""),
+        "choices": [{"index": 0, "message": said, "finish_reason": ending, "logprobs": None}],
         "usage": {
             "prompt_tokens": answer.input_tokens,
             "completion_tokens": answer.output_tokens,
@@ -84,19 +100,20 @@ def _chunks(
 # --- responses
 
 
-def _response(body: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
+def _response(request: ServerRequest, answer: Answer) -> dict[str, Any]:
+    body = request.body
     status = "incomplete" if answer.is_cut else "completed"
     output: list[dict[str, Any]] = []
     if answer.reasoning_tokens:
         output.append({"type": "reasoning", "id": "rs_1", "summary": []})
     if answer.text:
-        message = {"type": "message", "id": "msg_1", "role": "assistant", "status": status}
-        output.append({**message, "content": [_text_part(answer.text)]})
+        said = {"type": "message", "id": "msg_1", "role": "assistant", "status": status}
+        output.append({**said, "content": [_text_part(answer.text)]})
     for call in answer.tool_calls:
         named = {"name": call.name, "arguments": call.arguments, "call_id": call.id}
         output.append({"type": "function_call", "id": f"fc_{call.id}", "status": "completed", **named})
     return {
-        "id": "resp_1",
+        "id": f"resp_{request.number}",
         "object": "response",
         "created_at": 0,
         "model": body.get("model", ""),
@@ -158,5 +175,5 @@ def _text_events(text: str, at: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    for at in range(0, len(text), _PIECE_CHARS):
-        yield text[at : at + _PIECE_CHARS]
+    for at in range(0, len(text), PIECE_CHARS):
+        yield text[at : at + PIECE_CHARS]
