@@ -6,9 +6,13 @@ import sys
 
 import click
 
+from skillopt import __version__
 from skillopt.cli.output import LazyGroup, run_command, say_text
 
 PROGRAM = "skillopt-sleep"
+
+PROTOCOL = f"{PROGRAM}-protocol 1 {__version__}"
+"""What `--protocol` prints: other programs bear this name, and whoever starts it has to know it is ours."""
 
 _REVIEW = "skillopt_sleep.cli.review_commands"
 
@@ -69,9 +73,26 @@ def _help_without_a_command(context: click.Context) -> None:
         say_text(context.get_help())
 
 
+def _say_protocol(context: click.Context, _option: click.Parameter, is_asked: bool) -> None:
+    if is_asked:
+        say_text(PROTOCOL)
+        context.exit()
+
+
+_PROTOCOL_OPTION = click.Option(
+    ["--protocol"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_say_protocol,
+    help="Say which program and version this is, for the plugins that start it, and exit.",
+)
+
+
 cli = LazyGroup(
     PROGRAM,
     lazy=COMMANDS,
+    params=[_PROTOCOL_OPTION],
     callback=_help_without_a_command,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
