@@ -1,0 +1,140 @@
+# Where the plugin, its data, its marketplace and the person's programs are. Sourced by the scripts beside it, which
+# set `root` to the plugin and `users_path` to the PATH they were given. Runs nothing of the working directory.
+
+say() { printf '%s\n' "$*" >&2; }
+
+# One word of a command line, to be copied.
+quote() { printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"; }
+
+physical() { (cd -P -- "$1" 2>/dev/null && pwd -P); }
+
+plugin_version() {
+    sed -n 's/^ *"version": *"\([0-9A-Za-z.+-]*\)".*/\1/p' "$root/.claude-plugin/plugin.json" | head -n 1
+}
+
+# Sets `state` to the folder of the state, or to nothing when no folder can be told.
+find_state() {
+    state=${SKILLOPT_SLEEP_HOME:-${HOME:+$HOME/.skillopt-sleep}}
+    case $state in
+    '~') state=${HOME-} ;;
+    '~/'*) state=${HOME-}/${state#'~/'} ;;
+    esac
+    case $state in
+    /*) ;;
+    *) state= ;;
+    esac
+}
+
+# Sets `data`, where an engine of this plugin's own belongs, and `told_data` when only the client said so.
+# Clients keep a plugin as BASE/plugins/cache/MARKET/PLUGIN/VERSION (Claude Code, Codex) or as
+# BASE/installed-plugins/MARKET/PLUGIN (Copilot).
+find_data() {
+    told_data=
+    case $root in
+    */plugins/cache/*/*/*)
+        base=${root%/plugins/cache/*}
+        place=${root#"$base"/plugins/cache/}
+        market=${place%%/*}
+        plugin=${place#*/}
+        data=$base/plugins/data/${plugin%%/*}-$market
+        ;;
+    */installed-plugins/*/*)
+        base=${root%/installed-plugins/*}
+        data=$base/plugin-data/${root#"$base"/installed-plugins/}
+        ;;
+    *)
+        base=
+        data=${XDG_DATA_HOME:-${HOME:+$HOME/.local/share}}
+        data=${data:+$data/skillopt-sleep}
+        if [ "${CLAUDE_PLUGIN_ROOT:-}" ] && [ "$(physical "$CLAUDE_PLUGIN_ROOT")" = "$root" ]; then
+            told_data=${CLAUDE_PLUGIN_DATA:-}
+        fi
+        ;;
+    esac
+    data=${told_data:-$data}
+    case $data in
+    /*) ;;
+    *) data= ;;
+    esac
+}
+
+# Whether $1 holds the source of the engine that belongs to this plugin.
+is_source() {
+    [ -f "$1/pyproject.toml" ] && [ -d "$1/skillopt_sleep" ] &&
+        grep -qx 'name = "skillopt"' "$1/pyproject.toml" &&
+        grep -qx "version = \"$(plugin_version)\"" "$1/pyproject.toml" &&
+        [ "$(cat "$1/plugins/claude-code/scripts/bootstrap.sh" 2>/dev/null)" = "$(cat "$root/scripts/bootstrap.sh")" ]
+}
+
+# Sets `source` to what the marketplace was cloned to, or to nothing. Called after find_data.
+find_source() {
+    source=
+    if [ "$base" ]; then
+        for each in "$base/plugins/marketplaces/${market-}" "$base/.tmp/marketplaces/${market-}" \
+            "$base"/.cache/copilot/marketplaces/*; do
+            if is_source "$each"; then
+                source=$each
+                return
+            fi
+        done
+    else
+        # Served from the folder of a checkout: the one this plugin lies in.
+        each=${root%/plugins/claude-code}
+        if [ "$each" != "$root" ] && is_source "$each"; then source=$each; fi
+    fi
+}
+
+# The folder with `.git` that $1 lies in; only looked at.
+git_root() {
+    each=$1
+    while [ "$each" ] && [ ! -e "$each/.git" ]; do each=${each%/*}; done
+    printf %s "$each"
+}
+
+# Sets the folders that no program may come from: those the person works in.
+find_projects() {
+    here=$(pwd -P) || here=
+    claude=$(physical "${CLAUDE_PROJECT_DIR:-/}")
+    copilot=$(physical "${COPILOT_PROJECT_DIR:-/}")
+    caller=$(physical "/proc/$PPID/cwd")
+    here_root=$(git_root "$here")
+    claude_root=$(git_root "$claude")
+    copilot_root=$(git_root "$copilot")
+    caller_root=$(git_root "$caller")
+    person=$(physical "${HOME:-/}")
+    # A client that starts servers in the plugin's folder may not say where the person works.
+    is_known=yes
+    if [ "$here" = "$root" ] && [ "${caller:-$root}" = "$root" ] &&
+        [ "$claude$copilot" = // ]; then is_known=; fi
+}
+
+# Whether the programs of $1, an entry of PATH, may be run.
+is_safe_entry() {
+    case $1 in
+    /*) ;;
+    *) return 1 ;;
+    esac
+    entry=$(physical "$1") && [ "$entry" ] && [ "$here" ] || return 1
+    for each in "$here" "$here_root" "$claude" "$claude_root" "$copilot" "$copilot_root" "$caller" "$caller_root"; do
+        [ "$entry" = "$each" ] && return 1
+        # Who works in the home folder itself, or above, has programs of their own below.
+        case ${person%/}/ in
+        "${each%/}"/*) continue ;;
+        esac
+        case $entry/ in
+        "$each"/*) return 1 ;;
+        esac
+    done
+    return 0
+}
+
+# Calls `$1 ENTRY` for each safe entry of the person's PATH until one succeeds.
+each_safe_entry() {
+    rest=$users_path:
+    while [ "$rest" ]; do
+        one=${rest%%:*}
+        rest=${rest#*:}
+        if is_safe_entry "$one" && "$1" "$one"; then return 0; fi
+    done
+    return 1
+}
