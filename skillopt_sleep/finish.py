@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 from skillopt_sleep.ledger import Ledger
 from skillopt_sleep.ledger_rows import Night
@@ -21,8 +22,10 @@ def finish_night(
     finished_at: datetime,
     seconds: float,
     summary: str,
+    also: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Record a night with all it leaves behind. `summary` is what `run --json` tells of it."""
+    """Record a night with all it leaves behind. `summary` is what `run --json` tells of it; `also` are
+    single values, by key, that come to count with it."""
     rejected, lessons = [], []
     for night in nights:
         turned_down, known = record_of(night)
@@ -39,4 +42,5 @@ def finish_night(
     consumed = [session for night in nights for session in night.consumed]
     values = {tested_key(n.project): json.dumps(sorted(n.tested)) for n in nights if n.tested}
     values |= {found_key(n.project): n.found.to_text() for n in nights if n.mined is not None}
+    values |= also
     ledger.finish_night(finished, consumed=consumed, rejected=rejected, lessons=lessons, values=values)

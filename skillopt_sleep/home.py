@@ -99,6 +99,20 @@ class StateHome:
         return self.path / "damaged"
 
     @property
+    def attempts(self) -> Path:
+        """The nights that began by themselves and have not finished."""
+        return self.path / "attempts.json"
+
+    @property
+    def daemon_lock(self) -> Path:
+        return self.path / "daemon.lock"
+
+    @property
+    def daemon_holder(self) -> Path:
+        """Says which process is the daemon; only true while it is held."""
+        return self.path / "daemon.holder.json"
+
+    @property
     def logs(self) -> Path:
         return self.path / "logs"
 

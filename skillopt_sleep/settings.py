@@ -15,15 +15,22 @@ from typing import Any, Literal, TypeAlias
 from skillopt.errors import ConfigError
 
 Key: TypeAlias = Literal[
-    "projects", "sources", "since", "skill_tokens", "embedder", "embedder_model", "recall"
-]
+    "projects", "sources", "since", "skill_tokens", "embedder", "embedder_model", "recall",
+    "at", "power", "quiet",
+]  # fmt: skip
 
 KEYS: tuple[Key, ...] = (
     "projects", "sources", "since", "skill_tokens", "embedder", "embedder_model", "recall",
+    "at", "power", "quiet",
 )  # fmt: skip
 
 SKILL_TOKENS = 1500
 """What the learned block of a skill may hold, unless it is settled otherwise."""
+
+AT = "03:00"
+"""When a night begins by itself, unless it is settled otherwise."""
+
+POWERS = ("any", "ac")
 
 EMBEDDERS = ("auto", "builtin", "sentence-transformers", "onnx")
 
@@ -36,6 +43,9 @@ VARIABLES: Mapping[Key, str] = MappingProxyType(
         "embedder": "SKILLOPT_SLEEP_EMBEDDER",
         "embedder_model": "SKILLOPT_SLEEP_EMBEDDER_MODEL",
         "recall": "SKILLOPT_SLEEP_RECALL",
+        "at": "SKILLOPT_SLEEP_AT",
+        "power": "SKILLOPT_SLEEP_POWER",
+        "quiet": "SKILLOPT_SLEEP_QUIET",
     }
 )
 
@@ -43,6 +53,9 @@ _AGE = re.compile(r"([0-9]{1,4})([hdw])")
 _FEWEST_TOKENS = 50
 _COUNT = re.compile(r"[0-9]{1,3}")
 _MOST_RECALLED = 200
+_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+_QUIET = re.compile(r"([0-9]{1,3})([smh])")
+_SECONDS = MappingProxyType({"s": 1, "m": 60, "h": 3600})
 _HOURS = MappingProxyType({"h": 1, "d": 24, "w": 168})
 
 
@@ -54,7 +67,9 @@ class Settings:
     empty means all. `since` is `all`, an age or a date: see `since_time`. `skill_tokens` is how many
     tokens the learned block of a skill may hold. `embedder` is one of `EMBEDDERS`, `embedder_model` the
     absolute folder of its model or empty. `recall` is how many of the nearest past episodes are looked at,
-    `auto` or a number.
+    `auto` or a number. `at` is the local time (`HH:MM`) at which a night is due, `power` whether it also runs
+    on the battery (`any`) or not (`ac`), `quiet` for how long no transcript must have changed before it
+    (`10m`, or `off`).
     """
 
     projects: tuple[str, ...] = ()
@@ -64,9 +79,17 @@ class Settings:
     embedder: str = "auto"
     embedder_model: str = ""
     recall: str = "auto"
+    at: str = AT
+    power: str = "any"
+    quiet: str = "off"
     origins: Mapping[Key, str] = field(
         default_factory=lambda: MappingProxyType(dict.fromkeys(KEYS, "default"))
     )
+
+    @property
+    def values(self) -> Mapping[Key, str | int | tuple[str, ...]]:
+        """Every setting by its key."""
+        return {key: getattr(self, key) for key in KEYS}
 
 
 def load_settings(
@@ -76,11 +99,12 @@ def load_settings(
     source_names: Sequence[str],
     sources_option: str | None = None,
     since_option: str | None = None,
+    options: Mapping[Key, Any] = MappingProxyType({}),
 ) -> Settings:
     """All layers, the later one winning key by key.
 
-    `source_names` are the clients that can be read. Raises ConfigError, naming the layer, for an unknown
-    key, a value of the wrong kind, or an unknown source.
+    `source_names` are the clients that can be read; `options` are others that were given. Raises
+    ConfigError, naming the layer, for an unknown key, a value of the wrong kind, or an unknown source.
     """
     layers: list[tuple[str, Mapping[Key, Any]]] = [(str(config_path), read_config(config_path))]
     layers += [(name, {key: env[name]}) for key, name in VARIABLES.items() if env.get(name)]
@@ -88,6 +112,7 @@ def load_settings(
         layers.append(("--source", {"sources": sources_option}))
     if since_option is not None:
         layers.append(("--since", {"since": since_option}))
+    layers += [("--quiet-for" if key == "quiet" else f"--{key}", {key: options[key]}) for key in options]
     values: dict[Key, Any] = {}
     origins: dict[Key, str] = dict.fromkeys(KEYS, "default")
     for origin, layer in layers:
@@ -141,6 +166,9 @@ def checked(key: Key, value: Any, *, origin: str, source_names: Sequence[str]) -
         "embedder": _embedder,
         "embedder_model": _embedder_model,
         "recall": _recall,
+        "at": _at,
+        "power": _power,
+        "quiet": _quiet,
     }[key]
     try:
         return check(value)
@@ -161,6 +189,9 @@ _EXAMPLES: Mapping[Key, str] = MappingProxyType(
         "embedder": f"give one of {', '.join(EMBEDDERS)}",
         "embedder_model": "give the absolute folder of a model on this machine",
         "recall": "give auto, or how many of the nearest past episodes to look at: 20, or 0 for none",
+        "at": "give a time of the day, for example 03:00",
+        "power": f"give one of {', '.join(POWERS)}",
+        "quiet": "give how long no transcript must have changed, for example 10m, or off",
     }
 )
 
@@ -183,6 +214,22 @@ def since_time(since: str, now: datetime) -> datetime | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"{since!r} is neither an age nor a date") from None
+
+
+def time_of_day(at: str) -> time:
+    """The time that an `at` text names. Raises ValueError for any other text."""
+    if not (found := _TIME.fullmatch(at)):
+        raise ValueError(f"{at!r} is no time of the day")
+    return time(int(found[1]), int(found[2]))
+
+
+def quiet_time(quiet: str) -> timedelta:
+    """How long a `quiet` text says. Raises ValueError for any other text."""
+    if quiet == "off":
+        return timedelta()
+    if not (found := _QUIET.fullmatch(quiet)):
+        raise ValueError(f"{quiet!r} is neither some minutes nor off")
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
 
 
 def _projects(value: Any) -> tuple[str, ...]:
@@ -253,6 +300,30 @@ def _recall(value: Any) -> str:
     text = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     if text != "auto" and not (_COUNT.fullmatch(text) and int(text) <= _MOST_RECALLED):
         raise ValueError(f"{value!r} is neither auto nor a number up to {_MOST_RECALLED}")
+    return text
+
+
+def _at(value: Any) -> str:
+    # YAML reads 22:30 without quotes as a number to the base of sixty.
+    if isinstance(value, int) and not isinstance(value, bool) and 60 <= value < 24 * 60:
+        value = f"{value // 60}:{value % 60:02}"
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no time of the day")
+    return f"{time_of_day(value.strip()):%H:%M}"
+
+
+def _power(value: Any) -> str:
+    if value not in POWERS:
+        raise ValueError(f"{value!r} is neither; {_choices(str(value), POWERS)}")
+    return str(value)
+
+
+def _quiet(value: Any) -> str:
+    # YAML reads off as false.
+    text = "off" if value is False else value
+    if not isinstance(text, str):
+        raise ValueError(f"{value!r} is neither some minutes nor off")
+    quiet_time(text)
     return text
 
 

@@ -13,7 +13,7 @@ import click
 
 from skillopt_sleep.home import StateHome, user_home, without_tilde
 from skillopt_sleep.scope import project_of
-from skillopt_sleep.settings import SKILL_TOKENS, load_settings, since_time
+from skillopt_sleep.settings import SKILL_TOKENS, Key, Settings, load_settings, since_time
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -136,6 +136,34 @@ def project_options(command: Decorated) -> Decorated:
     ):
         command = option(command)
     return command
+
+
+def nightly_options(command: Decorated) -> Decorated:
+    """`--at`, `--power` and `--quiet-for`, of what runs nights by itself; read them with
+    `nightly_settings`."""
+    for option in (
+        click.option(
+            "--quiet-for",
+            metavar="TIME",
+            help="Wait until no transcript has changed for so long: 10m, or off (setting `quiet`).",
+        ),
+        click.option("--power", metavar="any|ac", help="Whether it runs on the battery (setting `power`)."),
+        click.option("--at", metavar="HH:MM", help="When it is due each day (setting `at`, default 03:00)."),
+    ):
+        command = option(command)
+    return command
+
+
+def nightly_given(options: Mapping[str, Any]) -> dict[Key, str]:
+    """The settings that `nightly_options` were given for."""
+    named: tuple[tuple[Key, str], ...] = (("at", "at"), ("power", "power"), ("quiet", "quiet_for"))
+    return {key: options[name] for key, name in named if options[name] is not None}
+
+
+def nightly_settings(caller: Caller, home: StateHome, options: Mapping[str, Any]) -> Settings:
+    """The settings with `nightly_options` over them. Raises ConfigError for what cannot be meant."""
+    given = nightly_given(options)
+    return load_settings(home.config, caller.env, source_names=source_names(), options=given)
 
 
 def common(caller: Caller, options: Mapping[str, Any]) -> Common:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,13 @@ from skillopt_sleep.amounts import counted
 from skillopt_sleep.cli.harvest_commands import elsewhere_lines, sources_lines, where_looked
 from skillopt_sleep.cli.options import (
     Caller,
+    Common,
     Scope,
     common,
     common_options,
+    nightly_given,
+    nightly_options,
+    nightly_settings,
     progress_options,
     scope,
     scope_options,
@@ -42,16 +46,27 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Learn from the tasks as you reviewed them (`skillopt-sleep tasks --output FILE`).",
 )
+@click.option(
+    "--if-due",
+    is_flag=True,
+    help="For timers: only when a night is due, and only the projects of the settings.",
+)
+@nightly_options
 @scope_options
 @common_options
 @progress_options
-def run_command(dry_run: bool, tasks_file: Path | None, **options: Any) -> None:
+def run_command(dry_run: bool, tasks_file: Path | None, if_due: bool, **options: Any) -> None:
     """One night: read what is new, find what you keep correcting, and stage the lessons that held.
 
     Nothing live changes. Every lesson was checked on sessions it was not learned from.
     """
     caller = Caller.from_process()
     given = common(caller, options)
+    if if_due:
+        _run_if_due(caller, given, options, others=dry_run or tasks_file is not None)
+        return
+    if nightly_given(options):
+        raise click.UsageError("--at, --power and --quiet-for are for --if-due")
     chosen = scope(caller, given.home, options)
     reviewed = None if tasks_file is None else _reviewed(tasks_file)
     slept = whole_night(caller, given, chosen, dry_run=dry_run, reviewed=reviewed)
@@ -64,6 +79,29 @@ def run_command(dry_run: bool, tasks_file: Path | None, **options: Any) -> None:
         read += [f"  {row['change']}" for row in reviewed_rows(reviewed, slept.nights)]
     recalled = recalled_lines(slept.nights, slept.recalling)
     say(*read, "", *recalled, *_run_lines(slept.nights, slept.reports, slept.known, chosen, dry_run=dry_run))
+
+
+def _run_if_due(caller: Caller, given: Common, options: Mapping[str, Any], *, others: bool) -> None:
+    from skillopt_sleep.cli.night_if_due import Held, Outside, night_if_due
+    from skillopt_sleep.nightly.power import on_battery
+    from skillopt_sleep.nightly.zone import local_zone
+
+    if others or options["project"] is not None or options["all_projects"]:
+        raise click.UsageError("--if-due is for the projects of the settings, whole nights only")
+    settings = nightly_settings(caller, given.home, options)
+    chosen = scope(caller, given.home, {**options, "all_projects": True})
+    outside = Outside(local_zone(), on_battery, lambda: Caller.from_process().now)
+    slept = night_if_due(caller, given, chosen, settings, outside)
+    if given.as_json:
+        print_json(RUN_SCHEMA, slept.payload)
+    elif isinstance(slept, Held):
+        due_at = (
+            f" Asked again {slept.next_at.astimezone(outside.zone):%Y-%m-%d %H:%M}." if slept.next_at else ""
+        )
+        say(f"Not due: {slept.why}.{due_at}", f"Next: {slept.next}")
+    else:
+        read = sources_lines(slept.reports, chosen, slept.files)
+        say(*read, "", *_run_lines(slept.nights, slept.reports, slept.known, chosen, dry_run=False))
 
 
 def _reviewed(file: Path) -> TaskFile:

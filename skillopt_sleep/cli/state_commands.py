@@ -37,6 +37,9 @@ _ONE_VALUE: Mapping[Key, str] = MappingProxyType(
         "embedder_model": "embedder_model DIR",
         "recall": "recall auto",
         "skill_tokens": "skill_tokens 1500",
+        "at": "at 03:00",
+        "power": "power ac",
+        "quiet": "quiet 10m",
     }
 )
 """The settings that are one value, each with an example."""
@@ -159,7 +162,9 @@ def show(**options: Any) -> None:
 @common_options
 def set_(key: str, values: Sequence[str], **options: Any) -> None:
     """Set KEY: `projects DIR...`, `sources NAME...` (or all), `since WHEN`, `embedder NAME`,
-    `embedder_model DIR`, `recall N` (or auto), `skill_tokens N`. The file's other lines stay."""
+    `embedder_model DIR`, `recall N` (or auto), `skill_tokens N`. For nights
+    that run by themselves: `at HH:MM`, `power any` (or ac), `quiet 10m` (or off). The file's other lines
+    stay."""
     caller = Caller.from_process()
     home = common(caller, options).home
     known = known_key(key, origin="config set")
@@ -197,15 +202,7 @@ def path(**options: Any) -> None:
 
 def _show_settings(caller: Caller, home: StateHome, *, as_json: bool) -> None:
     settings = load_settings(home.config, caller.env, source_names=source_names())
-    values: dict[str, str | int | tuple[str, ...]] = {
-        "projects": settings.projects,
-        "sources": settings.sources,
-        "since": settings.since,
-        "skill_tokens": settings.skill_tokens,
-        "embedder": settings.embedder,
-        "embedder_model": settings.embedder_model,
-        "recall": settings.recall,
-    }
+    values = settings.values
     if as_json:
         listed = [{"key": key, "value": values[key], "origin": settings.origins[key]} for key in KEYS]
         print_json(CONFIG_SCHEMA, {"path": str(home.config), "settings": listed})

@@ -6,8 +6,9 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 
@@ -64,7 +65,17 @@ class Watch:
     parts: Parts = SHIPPED
 
 
+Claim: TypeAlias = Callable[[Ledger], AbstractContextManager[Mapping[str, str]]]
+"""Entered under the run lock for as long as the night takes. It gives single values that come to count with
+the night, or raises when this night is not to be."""
+
+
 NOBODY = Watch()
+
+
+def anybodys(_ledger: Ledger) -> AbstractContextManager[Mapping[str, str]]:
+    """A night that somebody asked for."""
+    return nullcontext({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +112,10 @@ def whole_night(
     dry_run: bool,
     watch: Watch = NOBODY,
     reviewed: TaskFile | None = None,
+    claim: Claim = anybodys,
 ) -> Slept:
-    """One night over all that is in scope, with the tasks as a person `reviewed` them, if they did. A dry run
-    stages and consumes nothing.
+    """One night over all that is in scope, with the tasks as a person `reviewed` them, if they did, and
+    entered by `claim`. A dry run stages and consumes nothing.
 
     Raises LockHeldError when another night is going on, StorageError when the state fails, ConfigError for a
     single project whose skill file cannot be used.
@@ -114,6 +126,7 @@ def whole_night(
         rarely_collected(),
         run_lock(given.home, caller.now),
         Ledger.open(given.home.ledger) as ledger,
+        claim(ledger) as claimed,
     ):
         # A lesson is written against the live file: what a crash left there is mended first.
         say_recovered(given.home, must_recover=True)
@@ -153,6 +166,7 @@ def whole_night(
                 finished_at=Caller.from_process().now,
                 seconds=seconds,
                 summary=json.dumps(payload),
+                also=claimed,
             )
             publish(given.home, around.night_id)
             if payload["consumed"]:
@@ -230,8 +244,13 @@ def _keep_copy(ledger: Ledger) -> None:
         print_error(RUN_SCHEMA, error, as_json=False)
 
 
+def no_night_json() -> dict[str, object]:
+    """What `run --json` tells where no night was to be."""
+    return _run_json(None, (), (), 0.0, dry_run=False)
+
+
 def _run_json(
-    night_id: str,
+    night_id: str | None,
     nights: Sequence[ProjectNight],
     sources: Sequence[dict[str, object]],
     seconds: float,

@@ -16,7 +16,7 @@ from skillopt_sleep.doctor.check import Check, Patient, exists
 from skillopt_sleep.journal import is_pending, read_live
 from skillopt_sleep.proposal import file_sha
 from skillopt_sleep.receipt import Receipt, bytes_after, bytes_before, receipts, unreadable_receipts
-from skillopt_sleep.settings import KEYS, load_settings
+from skillopt_sleep.settings import load_settings
 from skillopt_sleep.skillfile import REGION
 from skillopt_sleep.sources.registry import SOURCES
 from skillopt_sleep.stage import PUT_ASIDE, staged_bytes, unreadable, unreadable_discards, waiting
@@ -25,11 +25,10 @@ from skillopt_sleep.stage import PUT_ASIDE, staged_bytes, unreadable, unreadable
 def examine_settings(patient: Patient) -> Iterator[Check]:
     """Whether they can be used, where each comes from, and whether its folders are there."""
     settings = load_settings(patient.home.config, patient.env, source_names=tuple(SOURCES))
-    values = {"projects": settings.projects, "sources": settings.sources, "since": settings.since}
     told = [
-        f"{key} {value if isinstance(value, str) else ', '.join(value) or 'all'} ({settings.origins[key]})"
-        for key in KEYS
-        if settings.origins[key] != "default" and (value := values[key]) is not None
+        f"{key} {', '.join(value) or 'all' if isinstance(value, tuple) else value} ({settings.origins[key]})"
+        for key, value in settings.values.items()
+        if settings.origins[key] != "default"
     ]
     missing = [folder for folder in settings.projects if not exists(Path(folder))]
     if missing:

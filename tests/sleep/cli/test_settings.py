@@ -63,6 +63,9 @@ def test_the_later_layer_wins(tmp_path: Path) -> None:
         "embedder": "default",
         "embedder_model": "default",
         "recall": "default",
+        "at": "default",
+        "power": "default",
+        "quiet": "default",
     }
     assert of_file.skill_tokens == 900
 

@@ -170,6 +170,9 @@ def test_settings_come_in_layers(machine: Machine) -> None:
         {"key": "embedder", "value": "auto", "origin": "default"},
         {"key": "embedder_model", "value": "", "origin": "default"},
         {"key": "recall", "value": "auto", "origin": "default"},
+        {"key": "at", "value": "03:00", "origin": "default"},
+        {"key": "power", "value": "any", "origin": "default"},
+        {"key": "quiet", "value": "off", "origin": "default"},
     ]
     assert stat.S_IMODE(config.stat().st_mode) == 0o600
     assert sorted(path.name for path in machine.state.iterdir()) == ["config.yaml", "delivery.lock"]

@@ -1,0 +1,1 @@
+"""The night by itself: when one is due, what holds it back, and the daemon that runs it."""
