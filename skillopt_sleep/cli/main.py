@@ -42,6 +42,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Whether you correct less since a lesson was adopted.",
     ),
     "nights": ("skillopt_sleep.cli.state_commands", "nights", "Every night that finished."),
+    "schedule": (
+        "skillopt_sleep.cli.schedule_commands",
+        "schedule",
+        "Let the system start nights: systemd, cron, launchd, Task Scheduler.",
+    ),
     "doctor": (
         "skillopt_sleep.cli.doctor_command",
         "doctor_command",

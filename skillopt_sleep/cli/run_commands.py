@@ -51,17 +51,24 @@ if TYPE_CHECKING:
     is_flag=True,
     help="For timers: only when a night is due, and only the projects of the settings.",
 )
+@click.option("--log", is_flag=True, help="For timers: tell it to logs/schedule.log of the home.")
 @nightly_options
 @scope_options
 @common_options
 @progress_options
-def run_command(dry_run: bool, tasks_file: Path | None, if_due: bool, **options: Any) -> None:
+def run_command(dry_run: bool, tasks_file: Path | None, if_due: bool, log: bool, **options: Any) -> None:
     """One night: read what is new, find what you keep correcting, and stage the lessons that held.
 
     Nothing live changes. Every lesson was checked on sessions it was not learned from.
     """
     caller = Caller.from_process()
     given = common(caller, options)
+    if log and not if_due:
+        raise click.UsageError("--log is for --if-due")
+    if log:
+        from skillopt_sleep.schedule.log import tell_to_log  # no other night needs it
+
+        tell_to_log(given.home, caller.now)
     if if_due:
         _run_if_due(caller, given, options, others=dry_run or tasks_file is not None)
         return

@@ -16,6 +16,7 @@ from skillopt_sleep.schedule.scheduler import MANAGED, Found, Plan, Written, tak
 
 _MADE = " (there was no crontab before)"
 _NONE_YET = re.compile(rb"no crontab for|can't open '[^']*': No such file")
+_SHOWN_RETURN = re.compile(rb"\\r$", re.MULTILINE)
 _READ = ("crontab", "-l")
 _WRITE = ("crontab", "-")
 
@@ -130,6 +131,12 @@ class Cron:
     def _read(self) -> bytes | None:
         """The crontab, None when there is none. Any other failure must not be taken for an empty one."""
         done = self.run(_READ)
+        if done.is_ok and _SHOWN_RETURN.search(done.out):
+            why = (
+                "a line ends with a backslash and an r, as which some crons show a carriage return: "
+                "written back it would be another line"
+            )
+            raise unreadable("the crontab", why)
         if done.is_ok:
             return done.out
         if _NONE_YET.search(done.err):

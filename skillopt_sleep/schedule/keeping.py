@@ -30,7 +30,7 @@ def make_entry(
     home: StateHome, program: Path, options: Sequence[str], env: Mapping[str, str], minute: int
 ) -> Entry:
     """The entry of a home: a night if one is due, with the options and the surroundings of now."""
-    command = (str(program), "run", "--if-due", "--quiet", "--home", str(home.path), *options)
+    command = (str(program), "run", "--if-due", "--quiet", "--log", "--home", str(home.path), *options)
     return Entry(name_of(home.path), command, tuple(sorted(kept_environment(env).items())), minute)
 
 

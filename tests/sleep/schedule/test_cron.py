@@ -91,6 +91,17 @@ def test_a_crontab_that_cannot_be_read_is_not_written(
     assert desk.calls == ["crontab -l"]
 
 
+def test_a_crontab_that_is_shown_otherwise_than_it_is_stays(desk: Desk, program: Path) -> None:
+    # The cron of Debian shows a carriage return as two characters.
+    desk.crontab.write_bytes(b"0 1 * * * true\\r\n")
+    before = desk.kept()
+
+    with pytest.raises(ConfigError, match="the crontab cannot be read, so nothing was changed"):
+        Cron(desk.run).install(make_entry(program))
+
+    assert desk.kept() == before
+
+
 @pytest.mark.parametrize("failing", ["crontab-w", "half"])
 @pytest.mark.parametrize("table", [None, THEIRS[1]])
 def test_a_crontab_that_cannot_be_written_is_as_before(
