@@ -2,7 +2,8 @@
 
 `docs/reference/cli.md` is the help of every command, `docs/reference/config.md` every key of a
 configuration; the table of commands and the terminal transcript in `README.md`, and the lines of a report
-in `docs/evidence.md`, come from the commands and the demo, run now.
+in `docs/evidence.md`, come from the commands and the demo, run now. The version of `pyproject.toml` is
+stamped on the plugin.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import click
 from config_page import config_reference
+from stamps import stamped
 
 from skillopt.cli.main import cli as engine_cli
 from skillopt_sleep.cli.main import COMMANDS
@@ -61,6 +63,7 @@ def main() -> int:
 
 def pages() -> Iterator[tuple[Path, str]]:
     """Each page with generated parts, and what should stand in it."""
+    yield from stamped(ROOT)
     yield ROOT / "docs" / "reference" / "cli.md", reference()
     yield ROOT / "docs" / "reference" / "config.md", config_reference()
     shown = demo_steps()

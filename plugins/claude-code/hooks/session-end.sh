@@ -55,6 +55,7 @@ mkdir -p "$queue" || exit 0
 # Nobody empties it when the engine is not installed.
 set -- "$queue"/*.json
 [ $# -lt 1000 ] || exit 0
+[ ! -d "$queue/$client-$id.json" ] || exit 0
 now=$(date -u +%Y-%m-%dT%H:%M:%SZ) || exit 0
 fresh=$queue/.$client-$id.$$
 if printf '{"schema":"queued/1","client":"%s","session":"%s","ended_at":"%s"}\n' "$client" "$id" "$now" >"$fresh"; then

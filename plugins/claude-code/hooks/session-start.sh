@@ -16,8 +16,18 @@ for each in "$state"/proposals/*/proposal.json; do
     if [ -f "$each" ]; then count=$((count + 1)); fi
 done
 case $count in
-0) ;;
-1) printf '{"systemMessage":"skillopt-sleep: 1 proposal waits for your review. Next: /skillopt-sleep show"}\n' ;;
-*) printf '{"systemMessage":"skillopt-sleep: %d proposals wait for your review. Next: /skillopt-sleep show"}\n' "$count" ;;
+0) exit 0 ;;
+1) told='1 proposal waits' ;;
+*) told="$count proposals wait" ;;
 esac
+told="skillopt-sleep: $told for your review."
+# Claude Code and Codex show the person a system message; Copilot only lets the model know.
+if [ "${COPILOT_CLI:-}" ]; then
+    printf '{"systemMessage":"%s","additionalContext":"%s"}\n' "$told Next: /skillopt-sleep show" \
+        "$told Begin your next answer by telling the person so in one line; /skillopt-sleep show has it."
+elif [ "${CLAUDECODE:-}" ]; then
+    printf '{"systemMessage":"%s"}\n' "$told Next: /skillopt-sleep show"
+else
+    printf '{"systemMessage":"%s"}\n' "$told Next: ask for skillopt-sleep show"
+fi
 exit 0
