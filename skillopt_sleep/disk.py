@@ -75,9 +75,9 @@ class Disk:
         sync_dir(path.parent)
 
     def make_folder(self, path: Path) -> None:
-        """Make a folder, if it is not there; its parent is."""
+        """Make a folder, if it is not there; its parent is. In a folder closed to others it is closed too."""
         self._before_step("make folder")
-        path.mkdir(exist_ok=True)
+        path.mkdir(mode=0o777 & path.parent.stat().st_mode, exist_ok=True)
         if path.stat().st_mode & stat.S_IRWXU != stat.S_IRWXU and os.access(path.parent, os.W_OK):
             path.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IRWXU)
         sync_dir(path.parent)

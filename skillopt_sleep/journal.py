@@ -23,6 +23,9 @@ from skillopt_sleep.records import read_record, to_bytes
 
 PLAN_SCHEMA = "plan/1"
 
+Kind = Literal["adopt", "undo", "discard", "install", "uninstall"]
+"""The commands that change live files."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
@@ -66,7 +69,7 @@ class Plan:
     """All that one transaction changes; `make_folders` parents first, `remove_folders` deepest first."""
 
     id: str
-    kind: Literal["adopt", "undo", "discard"]
+    kind: Kind
     files: tuple[FileChange, ...] = ()
     links: tuple[LinkChange, ...] = ()
     make_folders: tuple[str, ...] = ()
@@ -84,7 +87,7 @@ class Recovered:
 
     id: str
     outcome: Literal["finished", "reversed", "never_begun", "unreadable"]
-    kind: Literal["adopt", "undo", "discard", "night"] | None = None
+    kind: Literal["adopt", "undo", "discard", "install", "uninstall", "night"] | None = None
     files: tuple[str, ...] = ()
     edited: tuple[str, ...] = ()
     place: str = ""

@@ -57,6 +57,16 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "mcp_command",
         "The same for agents: an MCP server on stdio, or over HTTP on this machine.",
     ),
+    "install": (
+        "skillopt_sleep.cli.install_commands",
+        "install_command",
+        "Wire a client: claude, codex, copilot or vscode.",
+    ),
+    "uninstall": (
+        "skillopt_sleep.cli.install_commands",
+        "uninstall_command",
+        "Take that out again, to the byte.",
+    ),
     "purge": (
         "skillopt_sleep.cli.purge_commands",
         "purge_command",

@@ -69,9 +69,16 @@ def test_it_holds_what_the_program_needs_and_nothing_else(installed: Installed) 
         "skillopt_sleep/py.typed",
         "skillopt_sleep/mine/cues.toml",
         "skillopt_sleep/demo/__main__.py",
+        "skillopt_sleep/install/plugin/.claude-plugin/plugin.json",
         "skillopt_sleep/experiments/personas/researcher/developer.yaml",
     ):
         assert needed in names
+    plugin = ROOT / "plugins" / "claude-code"
+    assert {
+        f"skillopt_sleep/install/plugin/{path.relative_to(plugin).as_posix()}"
+        for path in plugin.rglob("*")
+        if path.is_file()
+    } <= set(names)
     bundle = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "skillopt_sleep" / "demo" / "home").rglob("*")
@@ -81,6 +88,15 @@ def test_it_holds_what_the_program_needs_and_nothing_else(installed: Installed) 
     tops = {name.split("/")[0] for name in names}
     assert tops == {"skillopt", "skillopt_sleep", next(top for top in tops if top.endswith(".dist-info"))}
     assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_the_plugin_in_it_is_wired_into_a_client(installed: Installed) -> None:
+    done = installed.run("skillopt-sleep", "install", "claude")
+    assert done.returncode == 0, done.stderr
+    launcher = installed.home / ".skillopt-sleep" / "plugin" / "scripts" / "skillopt-sleep"
+    assert os.access(launcher, os.X_OK)
+    assert installed.run("skillopt-sleep", "uninstall", "claude").returncode == 0
+    assert not launcher.exists()
 
 
 @pytest.mark.parametrize("command", ["skillopt", "skillopt-sleep"])
