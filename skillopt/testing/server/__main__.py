@@ -41,7 +41,7 @@ class LatencyType(click.ParamType[Latency]):
 )
 @click.option("--verbose", is_flag=True, help="One line for each request.")
 def main(*, toy: bool, port: int, latency: Latency, key: str | None, limited: float, verbose: bool) -> None:
-    """Serve toy models on loopback, in the protocols of OpenAI, until interrupted."""
+    """Serve toy models on loopback, in the protocols of OpenAI and Anthropic, until interrupted."""
     del toy  # said for clearness: it is what makes the command mean something
     respond: Respond = rate_limited(toy_respond, share=limited) if limited else toy_respond
 

@@ -48,11 +48,15 @@ class ServerRequest:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call the model wants made; `arguments` is JSON text."""
+    """A call the model wants made; `arguments` is JSON text.
+
+    `namespace` is of responses alone: the set of tools, such as those of one server, that the name is in.
+    """
 
     name: str
     arguments: str
     id: str = "call_1"
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

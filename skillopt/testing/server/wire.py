@@ -109,9 +109,7 @@ def _response(request: ServerRequest, answer: Answer) -> dict[str, Any]:
     if answer.text:
         said = {"type": "message", "id": "msg_1", "role": "assistant", "status": status}
         output.append({**said, "content": [_text_part(answer.text)]})
-    for call in answer.tool_calls:
-        named = {"name": call.name, "arguments": call.arguments, "call_id": call.id}
-        output.append({"type": "function_call", "id": f"fc_{call.id}", "status": "completed", **named})
+    output += [_call(call, body) for call in answer.tool_calls]
     return {
         "id": f"resp_{request.number}",
         "object": "response",
@@ -134,6 +132,17 @@ def _response(request: ServerRequest, answer: Answer) -> dict[str, Any]:
             "total_tokens": answer.input_tokens + answer.output_tokens,
         },
     }
+
+
+def _call(call: ToolCall, body: Mapping[str, Any]) -> dict[str, Any]:
+    kinds = {tool.get("type") for tool in body.get("tools") or ()}
+    head = {"call_id": call.id, "status": "completed"}
+    if call.name == "tool_search" and call.name in kinds:
+        given = {"arguments": json.loads(call.arguments), "execution": "client"}
+        return {"type": "tool_search_call", "id": f"ts_{call.id}", **head, **given}
+    within = {"namespace": call.namespace} if call.namespace else {}
+    named = {"name": call.name, "arguments": call.arguments, **within}
+    return {"type": "function_call", "id": f"fc_{call.id}", **head, **named}
 
 
 def _text_part(text: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import openai
@@ -125,6 +126,19 @@ def test_a_streamed_response_is_put_together_by_the_client(clients: list[OpenAI]
     assert final.usage is not None
     assert final.usage.output_tokens_details.reasoning_tokens == 8
     assert server.requests[0].system == "be brief"
+
+
+def test_a_response_calls_a_tool_of_a_set_and_searches_for_tools(clients: list[OpenAI]) -> None:
+    search = ToolCall("tool_search", '{"query": "the price"}', "call_1")
+    with ModelServer(lambda _: Answer("", (search, replace(TOOL, namespace="shop")))) as server:
+        create = connect(server, clients).responses.create
+        found, called = create(model="m", input="x", tools=[{"type": "tool_search"}]).output
+        without = create(model="m", input="x").output
+    assert found.type == "tool_search_call"
+    assert (found.arguments, found.execution, found.call_id) == ({"query": "the price"}, "client", "call_1")
+    assert called.type == "function_call"
+    assert (called.name, called.namespace) == (TOOL.name, "shop")
+    assert [item.type for item in without] == ["function_call", "function_call"]
 
 
 def test_a_cut_answer_says_so_in_both(clients: list[OpenAI]) -> None:
