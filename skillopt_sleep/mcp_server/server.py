@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -46,9 +47,10 @@ def make_server(place: Place) -> Server[Any]:
     """A server for one home. It keeps nothing between calls: everything is in the home."""
     tools = {tool.name: tool for tool in TOOLS}
     listed = [tool.listed() for tool in TOOLS]
+    importing = _Importing()
 
     async def list_tools(_: Context, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        await anyio.to_thread.run_sync(_import_what_calls_need)
+        importing.start()
         return types.ListToolsResult(tools=listed)
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
@@ -121,7 +123,19 @@ def _telling(work: Callable[..., Any], *given: object) -> Any:
         raise MCPError(code=types.INTERNAL_ERROR, message=shown(" ".join(str(error).split()))) from error
 
 
-def _import_what_calls_need() -> None:
-    """After the handshake, which must be quick, and before the first call, which must be as well."""
-    for name in _SLOW:
-        import_module(name)
+class _Importing:
+    """After the list of tools, which Codex waits about a second for, and before the first call."""
+
+    def __init__(self) -> None:
+        self._thread = threading.Thread(target=self._run)
+        self._is_begun = False
+
+    def start(self) -> None:
+        """Begins it, the first time."""
+        if not self._is_begun:
+            self._is_begun = True
+            self._thread.start()
+
+    def _run(self) -> None:
+        for name in _SLOW:
+            import_module(name)
