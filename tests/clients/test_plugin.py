@@ -1,0 +1,127 @@
+"""The plugin in the real clients: from a git marketplace, with a scripted model, in a home of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from git_server import ROOT
+from harnesses import HARNESSES, MARKET, PLUGIN, Asked, Claude
+from npm import Npm
+from story import Story, tell
+
+from skillopt import __version__
+
+pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.xdist_group("npm-clients")]
+
+SKILL = ROOT / "plugins" / "claude-code" / "skills" / PLUGIN
+
+
+@pytest.fixture(scope="module", params=sorted(HARNESSES))
+def story(
+    request: pytest.FixtureRequest, clients: Npm, marketplace: str, tmp_path_factory: pytest.TempPathFactory
+) -> Story:
+    home = tmp_path_factory.mktemp(request.param) / "home"
+    return tell(HARNESSES[request.param], clients, home, marketplace)
+
+
+def words(story: Story, what: str) -> str:
+    """All that the model was sent in a session."""
+    return json.dumps([request.body for request in getattr(story, what).requests])
+
+
+def test_the_plugin_is_listed_with_all_its_parts(story: Story) -> None:
+    plugins = story.listed["plugins"]
+    assert PLUGIN in plugins
+    assert MARKET in plugins
+    assert __version__ in plugins
+    for what, told in story.listed.items():
+        assert PLUGIN in told, what
+        assert PLUGIN not in story.uninstalled[what], what
+
+
+def test_the_model_is_told_of_the_skill(story: Story) -> None:
+    said = (SKILL / "SKILL.md").read_text().split('description: "')[1][:60]
+    assert said in words(story, "asked")
+
+
+def test_naming_the_skill_gives_the_model_its_body(story: Story) -> None:
+    body = (SKILL / "SKILL.md").read_text().split("## Answer")[1].strip().split("\n")[0]
+    assert body in words(story, "slashed")
+    assert body not in words(story, "asked")
+
+
+def test_a_tool_call_gets_the_true_answer(story: Story) -> None:
+    assert len(story.status["waiting"]) == 2
+    for asked in (story.asked, story.slashed):
+        told = asked.result()
+        for what in ("schema", "home", "waiting", "last_night", "ledger"):
+            assert told[what] == story.status[what], what
+
+
+def test_the_end_of_a_session_is_queued_and_the_session_is_read(story: Story) -> None:
+    name, sessions = story.harness.name, {story.asked.session, story.slashed.session}
+    assert len(sessions) == 2
+    assert story.queue.keys() == {f"{name}-{session}.json" for session in sessions}
+    for entry in story.queue.values():
+        assert (entry["schema"], entry["client"]) == ("queued/1", name)
+    assert story.own.session not in sessions  # it ran, and left no note
+    assert sessions <= {session["id"] for session in story.harvested["sessions"]}
+
+
+def test_nothing_of_the_folder_one_works_in_is_run(story: Story) -> None:
+    assert not (story.harness.home / "evil").exists()
+
+
+def test_an_uninstall_leaves_what_the_person_set(story: Story) -> None:
+    path = story.harness.settings
+    before, after = story.before[path], story.after[path]
+    if path.endswith(".json"):  # these two clients write it again, with empty tables of their own
+        left = json.loads(after)
+        for table in ("enabledPlugins", "extraKnownMarketplaces"):
+            assert not left.pop(table, None)
+        assert left == json.loads(before)
+    else:
+        assert after == before
+
+
+def test_an_uninstall_leaves_no_trace_but_in_what_the_client_remembers(story: Story) -> None:
+    changed = {path for path, content in story.after.items() if story.before.get(path) != content}
+    ours = {path for path in changed if b"skillopt" in story.after[path] or "skillopt" in path}
+    assert not {path for path in ours if not path.startswith(story.harness.remembers)}
+    assert not story.before.keys() - story.after.keys()
+
+
+@pytest.mark.parametrize("story", ["claude"], indirect=True)
+def test_the_client_that_tells_what_it_loaded_loaded_all_and_was_told_what_waits(story: Story) -> None:
+    assert isinstance(story.harness, Claude)
+    init = story.harness.init(story.asked.events)
+    (server,) = init["mcp_servers"]
+    assert (server["name"], server["status"]) == (f"plugin:{PLUGIN}:{PLUGIN}", "connected")
+    assert {f"{PLUGIN}:{PLUGIN}"} < set(init["skills"])
+    assert {f"{PLUGIN}:sleep"} < set(init["slash_commands"])
+    assert said_by_hooks(story.asked) == [
+        "skillopt-sleep: 2 proposals wait for your review. Next: /skillopt-sleep show"
+    ]
+    assert said_by_hooks(story.own) == []
+
+
+def said_by_hooks(asked: Asked) -> list[str]:
+    told = [event["stdout"] for event in asked.events if event.get("subtype") == "hook_response"]
+    return [json.loads(line)["systemMessage"] for line in told if line]
+
+
+def test_the_manifests_and_the_skill_are_valid(clients: Npm, tmp_path: Path) -> None:
+    env = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    for folder in (ROOT, SKILL.parents[1]):
+        check([clients.bin("claude"), "plugin", "validate", "--strict", folder], env)
+    check([Path(sys.executable).with_name("agentskills"), "validate", SKILL], env)
+
+
+def check(command: list[Any], env: dict[str, str]) -> None:
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
