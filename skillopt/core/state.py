@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar
@@ -13,7 +14,9 @@ from skillopt.core.skill import Skill, SkillKind
 from skillopt.errors import SkillOptError, StorageError
 
 SCHEMA = "skillopt.trainer_state"
-VERSION = 2
+VERSION = 3
+_WITHOUT_SCORES = 2
+_ROUNDING = 1e-9
 
 T = TypeVar("T")
 
@@ -69,7 +72,8 @@ class EpochRecord:
 @dataclass(frozen=True, slots=True)
 class TrainerState:
     """Where a run stands. `identity` names all that can change its result; `step` counts finished steps and
-    `epochs` the epochs that ended; `before_epoch` is the skill at the end of the epoch before this one;
+    `epochs` the epochs that ended; `best_scores` is what is known of the best skill, by held-out task, and
+    `best_score` their mean; `before_epoch` is the skill at the end of the epoch before this one;
     `rejected` are the edits turned down in this epoch, `meta_skill` the optimizer's own note."""
 
     identity: tuple[tuple[str, str], ...]
@@ -78,6 +82,7 @@ class TrainerState:
     best: str
     kind: SkillKind = "skill"
     best_score: float | None = None
+    best_scores: tuple[tuple[str, float], ...] = ()
     step: int = 0
     epoch: int = 0
     history: tuple[StepRecord, ...] = ()
@@ -100,7 +105,8 @@ class TrainerState:
 
     @property
     def best_skill(self) -> Skill:
-        """The accepted skill with the highest selection score; the seed skill until one is higher."""
+        """The accepted skill that did best on the selection split, task against task; the seed skill until
+        one does better."""
         return Skill(self.best, self.kind)
 
     def in_epoch(self, epoch: int, *, forget: bool = True) -> TrainerState:
@@ -139,12 +145,28 @@ class TrainerState:
         return replace(self, epochs=(*earlier, replace(last, meta_skill=note)), meta_skill=note)
 
     def _decided(self, decision: GateDecision, text: str) -> TrainerState:
-        best, best_score = self.best, self.best_score if self.best_score is not None else decision.current
-        score = decision.candidate if decision.accepted else None
-        if score is not None and (best_score is None or score > best_score):
-            best, best_score = text, score
+        if decision.verdict == "abstain":
+            return self
+        best, score, scores = self.best, self.best_score, dict(self.best_scores)
+        if self.current == self.best:
+            scores.update((task_id, before) for task_id, before, _ in decision.pairs)
+            score = _mean(scores, decision.current if score is None else score)
+        if decision.accepted and self._gain(decision, scores) > _ROUNDING:
+            best, scores = text, {task_id: after for task_id, _, after in decision.pairs}
+            score = _mean(scores, decision.candidate)
         current = text if decision.accepted else self.current
-        return replace(self, current=current, best=best, best_score=best_score)
+        known = tuple(sorted(scores.items()))
+        return replace(self, current=current, best=best, best_score=score, best_scores=known)
+
+    def _gain(self, decision: GateDecision, scores: dict[str, float]) -> float:
+        """By how much a candidate does better than the best skill, over the tasks both have a score for.
+
+        Means over different tasks are not compared: which tasks could be scored differs from look to look.
+        """
+        if decision.pairs:
+            return math.fsum(after - scores[task] for task, _, after in decision.pairs if task in scores)
+        known = self.current == self.best and decision.current is not None
+        return (decision.candidate or 0.0) - (decision.current or 0.0) if known else 0.0
 
     def finish(self) -> TrainerState:
         """The state when every step is done."""
@@ -167,7 +189,9 @@ class TrainerState:
                 "the state file was not written by the trainer",
                 next="use another run folder, or move the file away",
             )
-        if (version := data.pop("version", None)) != VERSION:
+        if (version := data.pop("version", None)) == _WITHOUT_SCORES:
+            data["best_scores"] = []
+        elif version != VERSION:
             raise StorageError(
                 f"the state file has version {version}, this program reads {VERSION}",
                 next="use the program that wrote it, or another run folder",
@@ -193,6 +217,10 @@ def _turned_down(record: StepRecord, known: set[Edit]) -> Iterable[RejectedEdit]
             if (decision.verdict == "reject" or is_outdone) and edit not in seen:
                 seen.add(edit)
                 yield RejectedEdit(edit, reason, decision.current, decision.candidate)
+
+
+def _mean(scores: dict[str, float], otherwise: float | None) -> float | None:
+    return math.fsum(scores.values()) / len(scores) if scores else otherwise
 
 
 # --- reading --------------------------------------------------------------------------------------------
@@ -278,6 +306,13 @@ def _pair(data: Any) -> tuple[Any, ...]:
     return _text(task_id), _number(before), _number(after)
 
 
+def _known(data: Any) -> tuple[str, float]:
+    task_id, score = _list(data)
+    if (number := _number(score)) is None:
+        raise TypeError("a number is needed, not None")
+    return _text(task_id), number
+
+
 def _decision(data: Any) -> GateDecision:
     return _build(
         GateDecision,
@@ -337,6 +372,7 @@ def _state(data: Any) -> TrainerState:
         best=_text,
         kind=_one_of("skill", "memory"),
         best_score=_number,
+        best_scores=_each(_known),
         step=_whole,
         epoch=_whole,
         history=_each(_record),

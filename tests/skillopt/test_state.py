@@ -24,13 +24,16 @@ OTHER = Edit("delete", anchor="x")
 def record(
     verdict: str, step: int = 0, current: float | None = 0.25, candidate: float | None = 0.5
 ) -> StepRecord:
+    pairs = ()
+    if current is not None and candidate is not None:
+        pairs = (("a", current - 0.1, candidate - 0.1), ("b", current + 0.1, candidate + 0.1))
     decision = GateDecision(
         verdict,  # type: ignore[arg-type]
         "so",
         2,
         current,
         candidate,
-        (("a", 0.0, 1.0), ("b", 0.5, 0.1)),
+        pairs,
         (-0.3, 0.7),
         dropped=("b",),
     )
@@ -70,6 +73,61 @@ def test_after() -> None:
     assert (unmeasured.current, unmeasured.best, unmeasured.best_score) == ("new", "seed", None)
 
 
+Look = tuple[str, dict[str, float | None]]
+"""A verdict, and the candidate's score on each held-out task (None: it could not be scored)."""
+
+SEED: dict[str, float | None] = {"a": 1.0, "b": 0.0, "c": 0.0, "d": 0.0}
+
+
+def after(looks: list[Look]) -> TrainerState:
+    """The state after looks at v1, v2, ... in turn."""
+    state, current = TrainerState.begin(Skill("seed")), SEED
+    for step, (verdict, scores) in enumerate(looks):
+        valid = [(task, was, scores[task]) for task, was in current.items()]
+        pairs = tuple((t, was, now) for t, was, now in valid if was is not None and now is not None)
+        means = [sum(pair[side] for pair in pairs) / len(pairs) for side in (1, 2)]  # type: ignore[misc]
+        decision = GateDecision(verdict, "so", len(pairs), *means, pairs)  # type: ignore[arg-type]
+        text = f"v{step + 1}"
+        state = state.after(
+            StepRecord(step, 0, (), None, 0, (Attempt(text, (), decision),)), Candidate(text, "p")
+        )
+        current = scores if decision.accepted else current
+    return state
+
+
+NOT_SCORED = {"a": 1.0, "b": None, "c": None, "d": None}
+HALF: dict[str, float | None] = {"a": 1.0, "b": 1.0, "c": 0.0, "d": 0.0}
+HARDER: dict[str, float | None] = {"a": None, "b": 1.0, "c": 0.5, "d": 0.0}
+LOST: dict[str, float | None] = {"a": 0.0, "b": 1.0, "c": 0.0, "d": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("looks", "best", "score"),
+    [
+        pytest.param([("abstain", NOT_SCORED)], "seed", None, id="an abstention measures nothing"),
+        pytest.param([("abstain", NOT_SCORED), ("accept", HALF)], "v2", 0.5, id="nor does it bar another"),
+        pytest.param([("accept", HALF), ("accept", HARDER)], "v2", 0.5, id="better on the tasks both did"),
+        pytest.param([("accept", HALF), ("accept", LOST)], "v1", 0.5, id="accepted, and worse"),
+        pytest.param([("accept", HALF), ("accept", LOST), ("accept", HARDER)], "v3", 0.5, id="than best"),
+        pytest.param([("accept", HALF), ("accept", LOST), ("accept", HALF)], "v1", 0.5, id="as good as best"),
+        pytest.param([("reject", LOST), ("accept", HALF)], "v2", 0.5, id="after a rejection"),
+    ],
+)  # fmt: skip
+def test_the_best_skill_is_chosen_task_against_task(
+    looks: list[Look], best: str, score: float | None
+) -> None:
+    state = after(looks)
+    assert (state.best, state.best_score) == (best, score if score is None else pytest.approx(score))
+    assert TrainerState.from_json(state.to_json()) == state
+
+
+def test_a_state_of_the_version_before_is_read() -> None:
+    data = json.loads(some_state().to_json())
+    del data["best_scores"]
+    state = TrainerState.from_json(json.dumps({**data, "version": 2}))
+    assert (state.best, state.best_scores) == ("yes", ())
+
+
 def damage(change: Callable[[Any], None]) -> str:
     data = json.loads(some_state().to_json())
     change(data)
@@ -87,6 +145,7 @@ def damage(change: Callable[[Any], None]) -> str:
         (damage(lambda d: d.update(version=1)), "version 1"),
         (damage(lambda d: d.update(extra=1)), "damaged"),
         (damage(lambda d: d.pop("best")), "damaged"),
+        (damage(lambda d: d.update(best_scores=[["a", None]])), "damaged"),
         (damage(lambda d: d.update(step="2")), "damaged"),
         (damage(lambda d: d.update(step=3)), "damaged"),
         (damage(lambda d: d.update(current=None)), "damaged"),

@@ -274,7 +274,7 @@ def test_a_state_that_cannot_be_read_is_refused_and_kept(lab: Lab, damage: str) 
         {
             "truncated": whole[: len(whole) // 2],
             "foreign": '{"hello": 1}',
-            "newer": whole.replace('"version": 2', '"version": 99'),
+            "newer": whole.replace('"version": 3', '"version": 99'),
             "empty": "",
         }[damage]
     )
