@@ -144,9 +144,19 @@ class Agent(Protocol):
 
 
 class Scorer(Protocol):
-    """Scores a trajectory. Raises when it cannot (an unreadable judge), never a zero for that."""
+    """Scores a trajectory. Raises when it cannot (an unreadable judge), never a zero for that.
+
+    One that may score the same trajectory otherwise when it is set up otherwise, as a judge does, has an
+    `identity` as an agent has; see `scorer_identity`.
+    """
 
     async def score(self, task: Task, trajectory: Trajectory) -> Score: ...
+
+
+def scorer_identity(scorer: Scorer) -> str:
+    """What scores depend on beside the task and the trajectory, empty for nothing."""
+    identity = getattr(scorer, "identity", "")
+    return identity if isinstance(identity, str) else ""
 
 
 class Environment(Protocol):

@@ -5,7 +5,10 @@ from __future__ import annotations
 from skillopt.core.rollout import Trajectory
 from skillopt.core.skill import Skill
 from skillopt.core.task import Task
+from skillopt.models.ask import without_thought
 from skillopt.protocols import Model, ModelRequest
+
+_THINKING = "<think>"
 
 
 class ChatAgent:
@@ -16,10 +19,14 @@ class ChatAgent:
 
     @property
     def identity(self) -> str:
-        """The model behind it."""
-        return f"chat/1:{self.model.identity}"
+        """How it answers, and the model behind it."""
+        return f"chat/2:{self.model.identity}"
 
     async def run(self, task: Task, skill: Skill, *, repeat: int = 0) -> Trajectory:
-        """One answer. An empty or cut answer is the agent's own. Raises BackendError when there is none."""
+        """One answer, without the thoughts before it: only what a person would be told is scored. An empty
+        or cut answer is the agent's own. Raises BackendError when there is none."""
         reply = await self.model.complete(ModelRequest("target", skill.text, task.prompt, attempt=repeat))
-        return Trajectory((), reply.text, reply.usage)
+        text = without_thought(reply.text)
+        if text.lstrip().startswith(_THINKING):  # it never came to an answer
+            text = ""
+        return Trajectory((), text, reply.usage)

@@ -103,6 +103,6 @@ class Rollout:
 
 
 RolloutKey: TypeAlias = tuple[str, str, str, int]
-"""Skill hash, task hash, agent identity, repeat: what a rollout depends on."""
+"""Skill hash, task hash, identity of the agent (and of a judge), repeat: what a rollout depends on."""
 
 RolloutCache: TypeAlias = MutableMapping[RolloutKey, Rollout]

@@ -36,6 +36,11 @@ class JsonlScorer:
         self._judge = judge
         self._rules = RuleScorer()
 
+    @property
+    def identity(self) -> str:
+        """That of the judge, empty without one."""
+        return self._judge.identity if self._judge else ""
+
     async def score(self, task: Task, trajectory: Trajectory) -> Score:
         """The score. Raises ConfigError for a rubric without a judge, ReplyError for an unreadable one."""
         if task.checks:

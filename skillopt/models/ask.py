@@ -15,7 +15,7 @@ from skillopt.protocols import Model, ModelReply, ModelRequest
 T = TypeVar("T")
 
 _FENCED = re.compile(r"```(?:json|JSON)?[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
-_THOUGHT = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
+_THOUGHT = re.compile(r"\A(?:\s*<think>.*?</think>)+\s*", re.DOTALL)
 _REPAIRS = 1
 _SHOWN = 2_000
 
@@ -49,7 +49,7 @@ async def ask(model: Model, request: ModelRequest, read: Callable[[Json], T]) ->
 
 def find_object(reply: ModelReply) -> dict[str, Json]:
     """The JSON object in a reply: alone, fenced, or among other words. Raises ValueError for none."""
-    text = _THOUGHT.sub("", reply.text).strip()
+    text = without_thought(reply.text).strip()
     if not text:
         raise ValueError("the reply was empty")
     for candidate in (text, *_FENCED.findall(text)):
@@ -67,6 +67,11 @@ def find_object(reply: ModelReply) -> dict[str, Json]:
     if reply.is_cut:
         raise ValueError("the reply was cut off before its JSON object ended; answer shorter")
     raise ValueError("the reply holds no JSON object")
+
+
+def without_thought(text: str) -> str:
+    """`text` without what a reasoning model thinks aloud before it answers."""
+    return _THOUGHT.sub("", text)
 
 
 def _parsed(text: str) -> dict[str, Json] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from skillopt.core.rollout import Score, Trajectory
 from skillopt.core.task import Json, Task
 from skillopt.models.ask import ask
-from skillopt.prompts import load_prompt
+from skillopt.prompts import load_prompt, prompts_sha
 from skillopt.protocols import Model, ModelRequest
 from skillopt.scoring.checks import reply_text
 
@@ -24,6 +24,11 @@ class Judge:
     def __init__(self, model: Model) -> None:
         self.model = model
         self._prompt = load_prompt("judge")
+
+    @property
+    def identity(self) -> str:
+        """The model and the words it is asked with."""
+        return f"judge:{self.model.identity}:{prompts_sha({'judge': self._prompt})}"
 
     async def score(self, task: Task, trajectory: Trajectory, rubric: str) -> Score:
         """The score. Raises ReplyError when the judge cannot be read, BackendError when it is unavailable."""

@@ -10,7 +10,7 @@ from skillopt.core.rollout import Rollout, RolloutCache, RolloutError, RolloutKe
 from skillopt.core.skill import Skill
 from skillopt.core.task import Task, content_id, task_content
 from skillopt.errors import BackendError, BudgetError, ConfigError, SkillOptError
-from skillopt.protocols import Agent, Scorer
+from skillopt.protocols import Agent, Scorer, scorer_identity
 from skillopt.train.parallel import Crew
 
 
@@ -92,6 +92,8 @@ class RolloutRunner:
 
     def _keys(self, wanted: Wanted) -> dict[RolloutKey, tuple[Task, Skill, int]]:
         sha, agent = wanted.skill.sha, self.agent.identity
+        if judge := scorer_identity(self.scorer):
+            agent = f"{agent} scored by {judge}"
         return {
             (sha, self._content(task), agent, repeat): (task, wanted.skill, repeat)
             for task in wanted.tasks

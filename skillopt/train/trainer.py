@@ -38,6 +38,7 @@ from skillopt.protocols import (
     OptimizerContext,
     RunStore,
     TrainRollout,
+    scorer_identity,
 )
 from skillopt.store.run_store import MemoryStore
 from skillopt.train.config import TrainConfig
@@ -97,11 +98,13 @@ class Trainer:
         self._sealed_test = SealedTest(test)
         self._train = train
         self._seen = (*train, *selection)
+        judge = scorer_identity(environment.scorer)
         self._start = TrainerState.begin(
             skill,
             (
                 *self.config.identity(),
                 ("agent", agent.identity),
+                *([("scorer", judge)] if judge else []),
                 ("optimizer", _name(optimizer)),
                 ("epoch_optimizer", _name(epoch_optimizer) if epoch_optimizer else ""),
                 ("gate", _name(gate)),

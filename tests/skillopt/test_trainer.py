@@ -297,6 +297,21 @@ async def test_a_scorer_that_cannot_score_leaves_a_gap(error: Exception) -> None
     assert [record.decision.n for record in result.history] == [5, 5, 5]
 
 
+class Strictness(RuleScorer):
+    """A scorer that says how it is set up."""
+
+    def __init__(self, identity: str) -> None:
+        self.identity = identity
+
+
+async def test_a_run_is_not_gone_on_with_under_another_judge() -> None:
+    store = MemoryStore()
+    await trainer(environment=ListEnvironment(tasks(), Strictness("strict/1")), store=store).fit()
+    again = trainer(environment=ListEnvironment(tasks(), Strictness("strict/2")), store=store)
+    with pytest.raises(ConfigError, match="another scorer"):
+        await again.fit()
+
+
 @pytest.mark.parametrize("error", [ConfigError("no checks"), ValueError("a defect")])
 async def test_a_defect_is_raised_as_it_is(error: Exception) -> None:
     scorer: Scorer = Judge(error, "train-milk-2")
