@@ -35,6 +35,8 @@ _FORWARDED = (
     "CLAUDE_CONFIG_DIR", "CODEX_HOME", "COPILOT_HOME", "XDG_CONFIG_HOME",
 )  # fmt: skip
 """Where transcripts are; a client that strips the environment of its servers has to let them through."""
+_BARE = MappingProxyType({"PYTHONPATH": "", "PYTHONHOME": "", "PYTHONSAFEPATH": "1"})
+"""For a client that hands its own environment on: no Python file of the folder one works in is imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ def copilot(around: Surroundings) -> Wiring:
     """The MCP server, the skill, and hooks if asked for."""
     folder = around.folder("COPILOT_HOME", ".copilot")
     by_hand = f"`copilot mcp remove {NAME}` takes it out."
-    server = {"type": "local", **around.server, "tools": ["*"]}
+    server = {"type": "local", **around.server, "env": dict(_BARE), "tools": ["*"]}
     entries = [Entry(folder / "mcp-config.json", "jsonc", ("mcpServers", NAME), server, by_hand=by_hand)]
     files = [file_of_plugin(SKILL, folder / SKILL)]
     if around.has_hooks:
@@ -183,7 +185,7 @@ def vscode(around: Surroundings) -> Wiring:
             why=f"none of {', '.join(PRODUCTS)} keeps its settings here; {usual} is not there",
             next="start it once, then run the same command again",
         )
-    server = {"type": "stdio", **around.server}
+    server = {"type": "stdio", **around.server, "env": dict(_BARE)}
     entries = [Entry(folder / "mcp.json", "jsonc", ("servers", NAME), server) for folder in folders]
     skills = around.folder("COPILOT_HOME", ".copilot")
     notes = ["VS Code asks whether you trust the server when a chat starts it for the first time."]

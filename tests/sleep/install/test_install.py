@@ -78,9 +78,10 @@ def test_what_each_client_is_told(person: Any) -> None:
     assert (codex["command"], codex["args"]) == (program, ["mcp"])
     assert "CODEX_HOME" in codex["env_vars"]
     copilot = parsed("copilot", person.home / CONFIG["copilot"])["mcpServers"]["skillopt-sleep"]
-    assert copilot == {"type": "local", "command": program, "args": ["mcp"], "tools": ["*"]}
+    bare = {"PYTHONPATH": "", "PYTHONHOME": "", "PYTHONSAFEPATH": "1"}
+    assert copilot == {"type": "local", "command": program, "args": ["mcp"], "env": bare, "tools": ["*"]}
     code = parsed("vscode", person.home / CONFIG["vscode"])["servers"]["skillopt-sleep"]
-    assert code == {"type": "stdio", "command": program, "args": ["mcp"]}
+    assert code == {"type": "stdio", "command": program, "args": ["mcp"], "env": bare}
     skill = (copy / "skills/skillopt-sleep/SKILL.md").read_bytes()
     for folder in (".codex", ".copilot"):
         assert (person.home / folder / "skills/skillopt-sleep/SKILL.md").read_bytes() == skill
