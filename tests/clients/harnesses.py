@@ -47,8 +47,6 @@ class Harness(ABC):
     server: ModelServer = field(init=False)
 
     name: ClassVar[str]
-    settings: ClassVar[str]
-    """The file with what the person set, in the home."""
     remembers: ClassVar[tuple[str, ...]]
     """Where the client keeps, after an uninstall too, what it did and what it had: sessions, logs, caches."""
 
@@ -57,9 +55,10 @@ class Harness(ABC):
         scratch = self.home / "tmp"
         scratch.mkdir()
         self.env = {"HOME": str(self.home), "PATH": self.path, "LANG": "C.UTF-8", "TMPDIR": str(scratch)}
-        path = self.home / self.settings
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(self.settings_text())
+        for name, text in self.set_by_person().items():
+            path = self.home / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
 
     def run(self, *words: str, more: Mapping[str, str] | None = None) -> str:
         """What the client says to a command of its own."""
@@ -92,8 +91,8 @@ class Harness(ABC):
         return Answer("", (call,), latency_s=0.0 if call.id in _AT_ONCE else 1.0)
 
     @abstractmethod
-    def settings_text(self) -> str:
-        """What the person set."""
+    def set_by_person(self) -> dict[str, str]:
+        """The files in the home with what the person set."""
 
     @abstractmethod
     def listings(self) -> dict[str, str]:
@@ -126,12 +125,12 @@ class Harness(ABC):
 
 class Claude(Harness):
     name = "claude"
-    settings = ".claude/settings.json"
     remembers = (".claude.json", ".claude/projects/", ".claude/plugins/cache/")
     tool = f"mcp__plugin_{PLUGIN}_{PLUGIN}__sleep_status"
 
-    def settings_text(self) -> str:
-        return '{"permissions": {"allow": ["Bash(ls)"]}, "cleanupPeriodDays": 90}\n'
+    def set_by_person(self) -> dict[str, str]:
+        text = '{"permissions": {"allow": ["Bash(ls)"]}, "cleanupPeriodDays": 90}\n'
+        return {".claude/settings.json": text}
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -176,7 +175,6 @@ class Claude(Harness):
 
 class Codex(Harness):
     name = "codex"
-    settings = ".codex/config.toml"
     remembers = (
         ".codex/sessions/",
         ".codex/.tmp/",
@@ -190,8 +188,8 @@ class Codex(Harness):
         super().__post_init__()
         self.env |= {"SOME_KEY": KEY}
 
-    def settings_text(self) -> str:
-        return f"""\
+    def set_by_person(self) -> dict[str, str]:
+        text = f"""\
 # what the person wrote
 model = "gpt-5.5"
 model_provider = "local"
@@ -209,6 +207,7 @@ stream_max_retries = 0
 [analytics]
 enabled = false
 """
+        return {".codex/config.toml": text}
 
     def listings(self) -> dict[str, str]:
         return {"plugins": self.run("plugin", "list", "--json"), "servers": self.run("mcp", "list")}
@@ -241,7 +240,6 @@ enabled = false
 
 class Copilot(Harness):
     name = "copilot"
-    settings = ".copilot/settings.json"
     remembers = (
         ".copilot/session-state/",
         ".copilot/session-store.db",
@@ -249,8 +247,11 @@ class Copilot(Harness):
         ".copilot/.cache/copilot/marketplaces/",
     )
 
-    def settings_text(self) -> str:
-        return '{\n  "banner": "never"\n}\n'
+    def set_by_person(self) -> dict[str, str]:
+        return {
+            ".copilot/settings.json": '{\n  "banner": "never"\n}\n',
+            ".copilot/mcp-config.json": '// mine\n{"mcpServers": { }}\n',
+        }
 
     def __post_init__(self) -> None:
         super().__post_init__()

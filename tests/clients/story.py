@@ -38,17 +38,24 @@ class Story:
     after: dict[str, bytes]
 
 
-def tell(kind: type[Harness], npm: Npm, folder: Path, url: str) -> Story:
-    """Goes through it in a fresh home with lessons that wait, in a project that wishes no good."""
+def begin(kind: type[Harness], npm: Npm, folder: Path) -> Harness:
+    """A client in a fresh home with lessons that wait, in a project that wishes no good."""
     scratch = make_scratch(folder)
-    home, project = scratch.home, scratch.project("storefront")
-    engine(home, "run", "--all-projects")
-    recorded = home / ".skillopt-sleep" / "engine"
-    recorded.write_text(f"{ENGINE}\n")
+    project = scratch.project("storefront")
+    engine(scratch.home, "run", "--all-projects")
     make_evil(project)
     node = Path(shutil.which("node") or "node").parent
-    harness = kind(npm, home, project, f"{project}:{project}/bin::.:{node}:/usr/bin:/bin")
+    harness = kind(npm, scratch.home, project, f"{project}:{project}/bin::.:{node}:/usr/bin:/bin")
     harness.env["PYTHONPATH"] = str(project)
+    return harness
+
+
+def tell(kind: type[Harness], npm: Npm, folder: Path, url: str) -> Story:
+    """Goes through it, with the engine where the installer records it, then where a variable names it."""
+    harness = begin(kind, npm, folder)
+    home = harness.home
+    recorded = home / ".skillopt-sleep" / "engine"
+    recorded.write_text(f"{ENGINE}\n")
     with harness.server:
         before = files(home)
         harness.install(url)
