@@ -15,6 +15,7 @@ from skillopt_sleep.doctor.kept import (
 from skillopt_sleep.doctor.ledger import examine_ledger
 from skillopt_sleep.doctor.place import examine_python, examine_state
 from skillopt_sleep.doctor.transcripts import examine_transcripts
+from skillopt_sleep.doctor.wired import examine_wiring
 
 _EXAMINATIONS: tuple[tuple[str, Examination], ...] = (
     ("versions", examine_python),
@@ -25,6 +26,7 @@ _EXAMINATIONS: tuple[tuple[str, Examination], ...] = (
     ("records", examine_records),
     ("ledger", examine_ledger),
     ("transcripts", examine_transcripts),
+    ("wired", examine_wiring),
 )
 
 
