@@ -37,6 +37,7 @@ from skillopt_sleep.home import StateHome
 from skillopt_sleep.ledger import Ledger
 from skillopt_sleep.ledger_look import FileLeftOut, files_left_out
 from skillopt_sleep.ledger_rows import ProjectCount, SessionSummary
+from skillopt_sleep.nightly.hints import drop, waiting_hints
 from skillopt_sleep.session import Driver
 from skillopt_sleep.sources.registry import SOURCES
 
@@ -91,11 +92,15 @@ def harvest(with_sessions: bool, **options: Any) -> None:
 def read_sources(
     ledger: Ledger, caller: Caller, given: Common, chosen: Scope, told: Listener | None = None
 ) -> HarvestReport:
-    """Harvest the sources in scope; its progress is `told`, or goes to stderr."""
+    """Harvest the sources in scope; its progress is `told`, or goes to stderr. What hooks had announced of
+    them is read then."""
+    announced = waiting_hints(given.home).hints
     sources = [SOURCES[name](own_dirs(given.home)) for name in chosen.sources]
     shown = harvest_progress(quiet=given.quiet) if told is None else nullcontext(told)
     with timed("reading", given), shown as listener:
-        return harvest_sources(ledger, sources, env=caller.env, home=caller.user_home, listener=listener)
+        report = harvest_sources(ledger, sources, env=caller.env, home=caller.user_home, listener=listener)
+    drop(announced, chosen.sources)
+    return report
 
 
 def left_out(ledger: Ledger, given: Common, chosen: Scope) -> tuple[FileLeftOut, ...]:

@@ -52,6 +52,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "doctor_command",
         "What is there, what is wrong, what to do about it.",
     ),
+    "daemon": (
+        "skillopt_sleep.cli.daemon_command",
+        "daemon_command",
+        "Run the night by itself, and read sessions as they end.",
+    ),
     "mcp": (
         "skillopt_sleep.cli.mcp_command",
         "mcp_command",

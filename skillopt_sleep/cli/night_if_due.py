@@ -6,16 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
+from typing import TYPE_CHECKING
 
 from skillopt.cli.output import say
 from skillopt_sleep.cli.options import Caller, Common, Scope
-from skillopt_sleep.cli.whole_night import Slept, no_night_json, whole_night
 from skillopt_sleep.home import StateHome
 from skillopt_sleep.ledger import Ledger
 from skillopt_sleep.nightly.due import Due, Kept, due
 from skillopt_sleep.nightly.kept import NotDueError, claimed, kept
 from skillopt_sleep.nightly.power import OnBattery
 from skillopt_sleep.settings import Settings, quiet_time, time_of_day
+
+if TYPE_CHECKING:
+    # A daemon only asks whether a night is due, and must not grow by what a night needs.
+    from skillopt_sleep.cli.whole_night import Slept
 
 OPT_IN = "skillopt-sleep config set projects DIR..."
 LONGEST_WAIT = timedelta(hours=12)
@@ -33,6 +37,8 @@ class Held:
     @property
     def payload(self) -> dict[str, object]:
         """What `run --if-due --json` tells."""
+        from skillopt_sleep.cli.whole_night import no_night_json
+
         at = self.next_at and self.next_at.isoformat()
         return {**no_night_json(), "due": False, "why": self.why, "next_at": at, "next": self.next}
 
@@ -53,16 +59,11 @@ def night_if_due(
 
     Raises what `whole_night` raises; the slot is then tried again later.
     """
-    # (without any, all would be in scope)
-    if chosen.project is not None or not settings.projects or not chosen.projects:
-        return Held("no project was opted in to nights that run by themselves", OPT_IN)
-    at = time_of_day(settings.at)
-    is_due = partial(due, caller.now, at, outside.zone)
-    found = is_due(kept_of(given.home))
-    if not found.is_due:
-        return _not_due(found)
-    if held := _on_battery(settings, outside, given) or _not_quiet(caller, chosen, settings, given, found):
+    if held := held_back(caller, given, chosen, settings, outside):
         return held
+    from skillopt_sleep.cli.whole_night import whole_night
+
+    is_due = partial(due, caller.now, time_of_day(settings.at), outside.zone)
     try:
         slept = whole_night(
             caller,
@@ -74,6 +75,19 @@ def night_if_due(
     except NotDueError as error:
         return _not_due(error.found)
     return replace(slept, payload={**slept.payload, "due": True})
+
+
+def held_back(
+    caller: Caller, given: Common, chosen: Scope, settings: Settings, outside: Outside
+) -> Held | None:
+    """Why no night is to run at this moment, None when one is."""
+    # (without any, all would be in scope)
+    if chosen.project is not None or not settings.projects or not chosen.projects:
+        return Held("no project was opted in to nights that run by themselves", OPT_IN)
+    found = due(caller.now, time_of_day(settings.at), outside.zone, kept_of(given.home))
+    if not found.is_due:
+        return _not_due(found)
+    return _on_battery(settings, outside, given) or _not_quiet(caller, chosen, settings, given, found)
 
 
 def kept_of(home: StateHome) -> Kept:
@@ -103,11 +117,10 @@ def _not_quiet(caller: Caller, chosen: Scope, settings: Settings, given: Common,
     quiet = quiet_time(settings.quiet)
     if not quiet or caller.now - found.slot > LONGEST_WAIT:
         return None
-    from skillopt_sleep.cli.harvest_commands import own_dirs
     from skillopt_sleep.nightly.quiet import last_change
     from skillopt_sleep.sources.registry import SOURCES
 
-    sources = [SOURCES[name](own_dirs(given.home)) for name in chosen.sources]
+    sources = [SOURCES[name]((given.home.path,)) for name in chosen.sources]
     changed_at = last_change(sources, caller.env, caller.user_home, caller.now)
     if changed_at is None or caller.now - changed_at >= quiet:
         return None

@@ -111,6 +111,11 @@ def progress_options(command: Decorated) -> Decorated:
 
 def scope_options(command: Decorated) -> Decorated:
     """`--project`, `--all-projects`, `--source`, `--since`; read them with `scope`."""
+    return project_options(reading_options(command))
+
+
+def reading_options(command: Decorated) -> Decorated:
+    """`--source` and `--since`."""
     for option in (
         click.option(
             "--since", metavar="WHEN", help="Only sessions since then: 30d, 2026-11-01 or all (default all)."
@@ -120,7 +125,7 @@ def scope_options(command: Decorated) -> Decorated:
         ),
     ):
         command = option(command)
-    return project_options(command)
+    return command
 
 
 def project_options(command: Decorated) -> Decorated:

@@ -50,7 +50,7 @@ def test_every_decision_is_short_and_says_what_and_why() -> None:
 
 
 def test_drift_is_noticed(tmp_path: Path) -> None:
-    for name in ("README.md", "docs", "tools"):
+    for name in ("README.md", "docs", "tools", "pyproject.toml", "plugins", ".claude-plugin", "skillopt"):
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, tmp_path / name)
