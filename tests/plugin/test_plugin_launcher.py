@@ -154,9 +154,20 @@ def test_a_recorded_engine_that_is_gone_is_passed_over(desk: Desk) -> None:
 
 
 def test_a_launcher_does_not_take_a_launcher_for_the_engine(desk: Desk) -> None:
-    done = desk.ask("status", PATH=f"{desk.plugin / 'scripts'}:/usr/bin:/bin")
+    other = desk.home / "other-client"
+    shutil.copytree(desk.plugin, other)
+    engine = write_engine(desk.home / ".local" / "share" / "skillopt-sleep" / "engine/bin/skillopt-sleep")
+    assert Desk(desk.home, desk.project, other).ask("--engine").stdout == f"{engine}\n"
+
+    done = desk.ask("status", PATH=f"{other / 'scripts'}:/usr/bin:/bin")
     assert done.returncode == 4
     assert "does not answer" in done.stderr
+
+
+def test_a_program_is_asked_where_nothing_of_the_project_lies(desk: Desk) -> None:
+    other = write_program(desk.home / "other" / "skillopt-sleep", 'pwd > "$HOME/where"')
+    desk.ask("status", PATH=other.parent)
+    assert (desk.home / "where").read_text() == "/\n"
 
 
 def malicious(project: Path) -> None:
