@@ -84,7 +84,7 @@ def test_with_nothing_there_it_says_what_is_missing_and_what_to_run(
     assert error == "error: The engine of the plugin skillopt-sleep is not installed."
     assert "on PATH" in why
     words = shlex.split(following.removeprefix("  next: "))
-    assert words == ["sh", str(alone / "scripts" / "bootstrap.sh"), "--from", "FOLDER"]
+    assert words == ["/bin/sh", str(alone / "scripts" / "bootstrap.sh"), "--from", "FOLDER"]
     assert not desk.state.exists()
 
 
@@ -99,7 +99,7 @@ def test_the_command_it_shows_is_whole_when_the_client_keeps_a_clone(desk: Desk)
     clone_of(desk, clone)
     done = desk.ask("mcp")
     (line,) = [line for line in done.stderr.splitlines() if "next:" in line]
-    assert shlex.split(line)[1:] == ["sh", str(desk.plugin / "scripts" / "bootstrap.sh")]
+    assert shlex.split(line)[1:] == ["/bin/sh", str(desk.plugin / "scripts" / "bootstrap.sh")]
 
 
 def clone_of(desk: Desk, folder: Path) -> None:

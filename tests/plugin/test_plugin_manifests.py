@@ -87,9 +87,8 @@ def test_the_tree_survives_every_client() -> None:
 
 
 def test_hooks_are_as_quick_as_the_clients_want() -> None:
-    for event, (rule,) in read(PLUGIN / "hooks" / "hooks.json")["hooks"].items():
-        (hook,) = rule["hooks"]
-        assert hook["type"] == "command", event
+    for hook in hooks():
+        assert hook["type"] == "command"
         assert hook["timeout"] <= 3  # Codex allows no more at the end of a session
 
 
@@ -112,3 +111,15 @@ def test_the_skill_names_the_tools_that_there_are() -> None:
     for word in ("status", "run", "tasks", "show", "adopt", "undo", "schedule", "doctor"):
         assert f"| `{word}`" in text
         assert word in words
+
+
+def test_what_clients_start_does_not_depend_on_a_path() -> None:
+    started = [hook["command"].split()[0] for hook in hooks()]
+    for name in (".mcp.json", "codex.mcp.json"):
+        started += [server["command"] for server in read(PLUGIN / name)["mcpServers"].values()]
+    assert started == ["/bin/sh"] * 4
+
+
+def hooks() -> list[Any]:
+    events = read(PLUGIN / "hooks" / "hooks.json")["hooks"].values()
+    return [hook for (rule,) in events for hook in rule["hooks"]]

@@ -57,7 +57,7 @@ if [ -z "$source" ]; then
     find_source
     [ "$source" ] || fail 2 "The source of the engine was not found." \
         "The client keeps no clone of version $(plugin_version) of the marketplace of this plugin where it usually does." \
-        "Update the plugin, or name a clone, a wheel or a git URL: sh $(quote "$root/scripts/bootstrap.sh") --from FOLDER"
+        "Update the plugin, or name a clone, a wheel or a git URL: /bin/sh $(quote "$root/scripts/bootstrap.sh") --from FOLDER"
 fi
 case $source in
 git+*://*) ;;
