@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from git_server import ROOT, served, tracked_repository
-from npm import CLIENTS, CONFORMANCE, INSPECTOR, Npm, npm_with
+from npm import CHECKERS, CLIENTS, Npm, npm_with
 
 
 @pytest.fixture(scope="session")
@@ -28,13 +28,9 @@ def clients(run_folder: Path) -> Npm:
 
 
 @pytest.fixture(scope="session")
-def inspector(run_folder: Path) -> Npm:
-    return npm_with(INSPECTOR, run_folder)
-
-
-@pytest.fixture(scope="session")
-def conformance(run_folder: Path) -> Npm:
-    return npm_with(CONFORMANCE, run_folder)
+def checkers(run_folder: Path) -> Npm:
+    """The inspector and the conformance suites of the protocol."""
+    return npm_with(CHECKERS, run_folder)
 
 
 @pytest.fixture(scope="session")

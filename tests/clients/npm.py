@@ -27,9 +27,13 @@ CLIENTS = (
     "@openai/codex@0.169.0",
     "@github/copilot@1.0.102",
 )
-INSPECTOR = (NODE, "@modelcontextprotocol/inspector@2.12.0")
 SUITE = "@modelcontextprotocol/conformance"
-CONFORMANCE = (NODE, f"{SUITE}@0.1.16", f"next@npm:{SUITE}@0.2.0-alpha.12")
+CHECKERS = (
+    NODE,
+    "@modelcontextprotocol/inspector@2.12.0",
+    f"{SUITE}@0.1.16",
+    f"next@npm:{SUITE}@0.2.0-alpha.12",
+)
 
 
 @dataclass(frozen=True)

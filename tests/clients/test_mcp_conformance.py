@@ -44,12 +44,12 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     ("suite", "scenario"),
     [*((SUITE, scenario) for scenario in OLD), *(("next", scenario) for scenario in NEW)],
 )
-def test_the_server_conforms(conformance: Npm, url: str, suite: str, scenario: str) -> None:
+def test_the_server_conforms(checkers: Npm, url: str, suite: str, scenario: str) -> None:
     version = ("--spec-version", "2026-07-28") if suite == "next" else ()
-    program = conformance.modules / suite / "dist" / "index.js"
+    program = checkers.modules / suite / "dist" / "index.js"
     done = subprocess.run(
-        [conformance.node, program, "server", *version, "--url", url, "--scenario", scenario],
-        cwd=conformance.modules, capture_output=True, text=True, timeout=60,
+        [checkers.node, program, "server", *version, "--url", url, "--scenario", scenario],
+        cwd=checkers.modules, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     told = done.stdout + done.stderr
     assert re.search(r"Passed: (\d+)/\1, 0 failed, 0 warnings", told), told[-2000:]
