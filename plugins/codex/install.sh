@@ -142,11 +142,13 @@ if [ -z "$engine" ]; then
     say "error: The program skillopt-sleep is not installed."
     say "  why: none is recorded in ${state:-the state folder}/engine, none is in ${data:-the data folder}/engine, and no" \
         "skillopt-sleep on PATH is it (folders you work in are left out).$strangers"
+    again="$act --with-engine"
+    for word in "$@"; do again="$again $(quote "$word")"; done
     if [ "$bootstrap" ]; then
-        say "  next: sh $(quote "$here/install.sh") $act --with-engine"
+        say "  next: sh $(quote "$here/install.sh") $again"
         say "  That makes an environment in $data with uv or Python 3.11, from this clone, then goes on."
     else
-        say "  next: sh FOLDER/plugins/codex/install.sh $act --with-engine"
+        say "  next: sh FOLDER/plugins/codex/install.sh $again"
         say "  FOLDER is a clone of the repository this script comes from."
     fi
     exit 4
