@@ -21,6 +21,7 @@ def summary_lines(summary: Mapping[str, Any], path: Path) -> list[str]:
         lines += [f"{name} ({summary['metric']}, {confidence:.0%} intervals)"]
         lines += [f"  {which:<6} {score_text(summary[split][which])}" for which in ("seed", "best", "final")]
         lines.append(f"  lift   {_gain(summary[split]['lift'])}")
+        lines += _leak(summary[split].get("leaked", ()), 2)
     lines.append(
         f"gate: {gates['accepted']} accepted, {gates['rejected']} rejected, {gates['abstained']} abstained; "
         f"the chance that any of {gates['looks']} intervals is wrong is at most {gates['run_wide']:.0%}"
@@ -45,6 +46,7 @@ def eval_lines(report: EvalReport, skill: str) -> list[str]:
     score = {"score": report.score.score, "n": report.score.n, "interval": report.score.interval,
              "n_missing": report.score.n_missing}  # fmt: skip
     lines = [f"{skill} on {report.split} ({report.metric}): {score_text(score)}"]
+    lines += _leak(report.leaked)
     for task in report.tasks:
         if task.hard is None:
             lines.append(f"  {task.task}: no score: {task.error}")
@@ -102,6 +104,14 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
+
+
+def _leak(tasks: Sequence[str], indent: int = 0) -> list[str]:
+    if not tasks:
+        return []
+    named = ", ".join(tasks[:5]) + (f" and {len(tasks) - 5} more" if len(tasks) > 5 else "")
+    told = f"warning: {len(tasks)} of these tasks were seen before, so their scores mean nothing: {named}"
+    return [" " * indent + told]
 
 
 def _gain(gain: Mapping[str, Any]) -> str:

@@ -42,6 +42,21 @@ def check_disjoint(tasks_by_split: Mapping[Split, Iterable[Task]]) -> None:
         home.update((task.id, split) for task in members)
 
 
+def check_held_out(tasks_by_split: Mapping[Split, Iterable[Task]]) -> None:
+    """Raises ConfigError when the gate or the test would score tasks that were seen, under other ids."""
+    train, selection, test = (tuple(tasks_by_split.get(split, ())) for split in Split)
+    for split, held_out, seen in (
+        (Split.SELECTION, selection, train),
+        (Split.TEST, test, (*train, *selection)),
+    ):
+        if strays := leaked(held_out, seen):
+            raise ConfigError(
+                f"split {split} holds {len(strays)} tasks that are in a split before it too: {_some(strays)}",
+                why="they ask and check the same, and a score on a task that was seen before means nothing",
+                next="keep each task in one split; `skillopt data check` says where they stand",
+            )
+
+
 def leaked(held_out: Iterable[Task], seen: Iterable[Task]) -> tuple[str, ...]:
     """Ids of the held-out tasks that `seen` holds too: the same id, the same content, or a shared episode."""
     seen = tuple(seen)

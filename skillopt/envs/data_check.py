@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skillopt.core.splits import ratio_split
-from skillopt.core.task import Split, Task
+from skillopt.core.task import Split, Task, task_content
 from skillopt.envs.jsonl import read_task, split_files, task_lines
 from skillopt.envs.near import near_pairs
 from skillopt.errors import ConfigError
@@ -85,6 +85,7 @@ def check_data(
     if not path.is_dir() and not errors:
         rows = _dealt(rows, ratio, seed, errors)
         n_files = Counter(dict.fromkeys(Split, 1))
+    errors += _seen_before(rows)
     warnings += _alike(rows)
     return DataReport(
         tuple(_report(split, n_files[split], rows) for split in Split), tuple(errors), tuple(warnings)
@@ -130,6 +131,21 @@ def _twice(rows: Sequence[_Row]) -> list[Finding]:
     return found
 
 
+def _seen_before(rows: Sequence[_Row]) -> list[Finding]:
+    """Tasks that ask and check what one of another split does, under another id."""
+    first: dict[str, _Row] = {}
+    found = []
+    for row in rows:
+        earlier = first.setdefault(task_content(row.task), row)
+        if earlier.task.split is not row.task.split and earlier.task.id != row.task.id:
+            what = (
+                f"task {row.task.id} ({row.task.split}) asks and checks the same as {earlier.task.id} "
+                f"({earlier.task.split}, {earlier.where})"
+            )
+            found.append(Finding(row.where, what, "keep each task in one split"))
+    return found
+
+
 def _dealt(rows: Sequence[_Row], ratio: tuple[int, int, int], seed: int, errors: list[Finding]) -> list[_Row]:
     where = {row.task.id: row.where for row in rows}
     dealt = ratio_split([row.task for row in rows], ratio=ratio, seed=seed)
@@ -152,6 +168,8 @@ def _alike(rows: Sequence[_Row]) -> list[Finding]:
     pairs = near_pairs([row.task.prompt for row in rows], [row.task.split for row in rows])
     for one, other, share in pairs:
         a, b = rows[one], rows[other]
+        if task_content(a.task) == task_content(b.task):
+            continue  # an error
         how = "the same as" if a.task.prompt == b.task.prompt else f"{share:.0%} that of"
         what = f"the input of {b.task.id} ({b.task.split}) is {how} {a.task.id} ({a.task.split}, {a.where})"
         found.append(Finding(b.where, what, "keep one, or both in one split: what was seen is not held out"))

@@ -12,7 +12,7 @@ import anyio
 
 from skillopt.core.rollout import Usage
 from skillopt.core.task import plain_json
-from skillopt.errors import BudgetError
+from skillopt.errors import BudgetError, ConfigError
 from skillopt.models.prices import Prices
 from skillopt.protocols import Call, CallStore, Model, ModelReply, ModelRequest, Role
 
@@ -24,6 +24,16 @@ class Caps:
     usd: float | None = None
     tokens: int | None = None
     calls: int | None = None
+
+    def check_price(self, model: str, prices: Prices) -> None:
+        """Raises ConfigError when a cap in US dollars could not hold back a model: it has no price."""
+        if self.usd is not None and prices.of(model) is None:
+            raise ConfigError(
+                f"the cap of {self.usd} US dollars cannot hold: the model {model} has no price",
+                why="what its calls cost would not be counted",
+                next="write its price into a file and name it in model.prices, or cap the run with "
+                "train.budget_tokens or train.budget_calls",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +89,10 @@ class Purse:
 
 
 class Metered:
-    """`model` in one role, with a purse. Equal requests under way share one call."""
+    """`model` in one role, with a purse. Equal requests under way share one call.
+
+    Raises ConfigError when the purse has a cap in US dollars and the model, by `name`, no price.
+    """
 
     def __init__(
         self,
@@ -91,6 +104,7 @@ class Metered:
         name: str = "",
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
+        purse.caps.check_price(name, prices)
         self.model = model
         self.role: Role = role
         self._purse = purse

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from skillopt.core.gate import Evaluation
 from skillopt.core.skill import Skill
-from skillopt.core.task import Split
+from skillopt.core.splits import leaked
+from skillopt.core.task import Split, Task
 from skillopt.errors import ConfigError
 from skillopt.models.prices import Price
 from skillopt.runs.folder import RunFolder
@@ -43,7 +45,8 @@ class Scored:
 @dataclass(frozen=True, slots=True)
 class EvalReport:
     """A skill on a split. `seconds` and `usd` are means over rollouts that were scored, whenever they were
-    run; `usd` is None without a price. `paid` counts the calls this evaluation made."""
+    run; `usd` is None without a price. `paid` counts the calls this evaluation made.
+    `leaked` names tasks that are in a split before this one too: a skill trained on them knows them."""
 
     split: str
     skill: str
@@ -54,6 +57,7 @@ class EvalReport:
     tokens: float | None
     usd: float | None
     paid: int
+    leaked: tuple[str, ...] = ()
 
     def payload(self) -> dict[str, object]:
         """As the command prints it."""
@@ -74,7 +78,10 @@ async def evaluate(plan: Plan, folder: RunFolder, skill: Skill, split: Split) ->
             runner = RolloutRunner(
                 parts.agent, parts.environment.scorer, crew=parts.crew, cache=cache.rollouts
             )
-            found = await Evaluator(split, tasks, runner, repeats=plan.train.repeats)(skill)
+            evaluator = Evaluator(
+                split, tasks, runner, repeats=plan.train.repeats, leaked=leaked(tasks, _before(plan, split))
+            )
+            found = await evaluator(skill)
             paid = parts.purse.spend.usage.calls - before
     return _report(plan, found, paid)
 
@@ -99,7 +106,14 @@ def _report(plan: Plan, found: Evaluation, paid: int) -> EvalReport:
         tokens=_mean(tokens),
         usd=_mean([price.usd(rollout.usage) for rollout in valid]) if isinstance(price, Price) else None,
         paid=paid,
+        leaked=found.leaked,
     )
+
+
+def _before(plan: Plan, split: Split) -> tuple[Task, ...]:
+    """The tasks of the splits that come before one."""
+    earlier = itertools.takewhile(lambda each: each is not split, Split)
+    return tuple(task for each in earlier for task in plan.environment.tasks(each))
 
 
 def _scored(found: Evaluation, task_id: str) -> Scored:

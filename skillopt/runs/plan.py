@@ -14,6 +14,8 @@ from skillopt.config.schema import BACKENDS_WITHOUT_SERVER, Resolved, RunConfig
 from skillopt.core.gate import Always, NoRegression, Strict
 from skillopt.core.schedule import EditBudget
 from skillopt.core.skill import Skill
+from skillopt.core.splits import check_held_out
+from skillopt.core.task import Split
 from skillopt.envs.jsonl import JsonlEnvironment
 from skillopt.errors import ConfigError
 from skillopt.models.metered import Caps
@@ -58,10 +60,12 @@ def plan(resolved: Resolved, env: Mapping[str, str], *, trains: bool = True, nee
     settings = optimizer_settings(config)
     train = train_config(config)
     environment = environment_of(config)
+    if trains:
+        check_held_out({split: environment.tasks(split) for split in Split})
     skill = skill_of(config.env.skill_init, environment)
     needs_judge = isinstance(environment, JsonlEnvironment) and environment.needs_judge
     backend = functools.partial(backend_of, config=config, env=env, needs_key=needs_keys)
-    return Plan(
+    made = Plan(
         resolved=resolved,
         environment=environment,
         skill=skill,
@@ -74,6 +78,10 @@ def plan(resolved: Resolved, env: Mapping[str, str], *, trains: bool = True, nee
         prices=prices_of(config.model.prices),
         caps=Caps(config.train.budget_usd, config.train.budget_tokens, config.train.budget_calls),
     )
+    for asked in (made.target, made.optimizer, made.judge):
+        if asked is not None:
+            made.caps.check_price(asked.model, made.prices)
+    return made
 
 
 def environment_of(config: RunConfig) -> Environment:

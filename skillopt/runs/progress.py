@@ -84,9 +84,10 @@ def decision_line(decision: GateDecision) -> str:
     if decision.current is None or decision.candidate is None or decision.interval is None:
         return f"{decision.verdict}: {decision.reason}"
     low, high = decision.interval
+    why = f" ({decision.reason})" if decision.verdict == "abstain" else ""
     return (
         f"{decision.current:.3f} -> {decision.candidate:.3f} (n={decision.n}, "
-        f"{decision.confidence:.0%} interval of the gain {low:+.2f} to {high:+.2f}): {decision.verdict}"
+        f"{decision.confidence:.0%} interval of the gain {low:+.2f} to {high:+.2f}): {decision.verdict}{why}"
     )
 
 

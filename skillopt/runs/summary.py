@@ -40,12 +40,14 @@ class Lift:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The seed skill, the best and the last one on one split; `lift` is best over seed."""
+    """The seed skill, the best and the last one on one split; `lift` is best over seed. `leaked` names tasks
+    that were in a split before this one too, whose scores mean nothing."""
 
     seed: Measured
     best: Measured
     final: Measured
     lift: Lift
+    leaked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,7 @@ def _split(
 ) -> Split:
     seed, best, final = (measured(one, n_tasks, metric, weight, confidence) for one in found)
     before, after = (one.scores(metric, weight) for one in found[:2])
-    return Split(seed, best, final, lift(before, after, confidence))
+    return Split(seed, best, final, lift(before, after, confidence), found[0].leaked)
 
 
 def _gates(state: TrainerState, confidence: float) -> Gates:

@@ -107,7 +107,7 @@ def test_what_is_only_to_be_looked_at(tmp_path: Path) -> None:
             row("n", "add 3 and 4 " + text),
         ],
         val=[
-            row("e", text),
+            row("e", text, expected_output="another"),
             row("f", near, expected_output="x", metrics="f1"),
             row("m", "add 3 and 5 " + text),
         ],
@@ -124,6 +124,23 @@ def test_what_is_only_to_be_looked_at(tmp_path: Path) -> None:
     done = check("d", cwd=tmp_path)
     assert done.returncode == 0
     assert f"d: good, {len(report.warnings)} to look at" in done.stdout
+
+
+def test_a_task_of_two_splits_is_an_error_whatever_its_id(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path,
+        train=[row("a", "How many?"), row("b", "How many?", expected_output="no")],
+        val=[row("c", "How many?")],
+        test=[row("d"), row("e", "How many?", metric="f1", expected_output="yes"), row("f", "d", judge="?")],
+    )
+    report = check_data(folder)
+    assert [(error.where, error.what.replace(f"{folder}/", "")) for error in report.errors] == [
+        (
+            f"{folder}/val/t.jsonl:1",
+            "task c (selection) asks and checks the same as a (train, train/t.jsonl:1)",
+        )
+    ]
+    assert not any(" c " in warning.what and " a " in warning.what for warning in report.warnings)
 
 
 def test_one_file_is_dealt(tmp_path: Path) -> None:

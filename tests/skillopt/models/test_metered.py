@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from skillopt.core.rollout import Usage
-from skillopt.errors import BudgetError, ReplyError
+from skillopt.errors import BudgetError, ConfigError, ReplyError
 from skillopt.models.ask import ask, find_object
 from skillopt.models.metered import Caps, MemoryCalls, Metered, Purse, call_key
 from skillopt.models.prices import Price, Prices, builtin_prices
@@ -65,6 +65,14 @@ async def test_a_cap_stops_before_the_next_call_and_lets_kept_ones_through(
         await metered.complete(ModelRequest("target", "", "2"))
     assert (await metered.complete(ModelRequest("target", "", "1"))).text == "yes"
     assert len(model.requests) == 2
+
+
+def test_a_cap_in_dollars_cannot_hold_a_model_without_a_price() -> None:
+    purse = Purse(MemoryCalls(), Caps(usd=1.0))
+    with pytest.raises(ConfigError, match="nameless has no price"):
+        Metered(ScriptedModel([]), "target", purse, PRICES, name="nameless")
+    Metered(ScriptedModel([]), "target", purse, PRICES, name="small")
+    Metered(ScriptedModel([]), "target", Purse(MemoryCalls(), Caps(calls=1)), PRICES, name="nameless")
 
 
 async def test_a_reply_without_use_is_mended_once_then_forgotten_but_paid(store: CallStore) -> None:
