@@ -17,6 +17,7 @@ from skillopt.core.state import EpochRecord as EpochRecord
 from skillopt.core.state import StepRecord as StepRecord
 from skillopt.core.state import TrainerState
 from skillopt.core.task import Json, Split, Task
+from skillopt.core.text import storable
 
 Stage = Literal[
     "target", "reflect", "aggregate", "select", "rewrite", "slow_update", "meta_skill", "edit_budget",
@@ -29,7 +30,7 @@ NO_SCHEMA: Mapping[str, Json] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One call of a model: a standing `system` message and a `user` message.
+    """One call of a model: a standing `system` message and a `user` message, in characters that can be sent.
 
     With a `schema` (JSON Schema of an object) the reply must be such an object. `attempt` tells apart calls
     that are otherwise equal and must not share an answer: repeats of a measurement, repairs of a reply.
@@ -41,14 +42,21 @@ class ModelRequest:
     schema: Mapping[str, Json] = field(default_factory=lambda: NO_SCHEMA)
     attempt: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("system", "user"):
+            object.__setattr__(self, name, storable(getattr(self, name)))
+
 
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """What a model said. `is_cut` when it ran into its limit of tokens."""
+    """What a model said, in characters that can be stored. `is_cut` when it ran into its limit of tokens."""
 
     text: str
     usage: Usage = field(default_factory=Usage)
     is_cut: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", storable(self.text))
 
 
 Role = Literal["target", "optimizer", "judge"]

@@ -6,9 +6,10 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from skillopt.core.task import Json
+from skillopt.core.text import storable
 from skillopt.errors import ReplyError
 from skillopt.protocols import Model, ModelReply, ModelRequest
 
@@ -62,7 +63,7 @@ def find_object(reply: ModelReply) -> dict[str, Json]:
         except (ValueError, RecursionError):
             continue
         if isinstance(found, dict):
-            return found
+            return {storable(key): _storable(each) for key, each in found.items()}
         break
     if reply.is_cut:
         raise ValueError("the reply was cut off before its JSON object ended; answer shorter")
@@ -79,7 +80,16 @@ def _parsed(text: str) -> dict[str, Json] | None:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return _storable(found) if isinstance(found, dict) else None
+
+
+def _storable(value: Any) -> Any:
+    """A JSON value without half characters, which its escapes may spell in a text that has none."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        return {storable(key): _storable(each) for key, each in value.items()}
+    return [_storable(each) for each in value] if isinstance(value, list) else value
 
 
 def _again(user: str, said: str, wrong: str) -> str:

@@ -28,6 +28,7 @@ _FATAL = {
     403: "refuses the key this model or address",
     404: "knows no such model",
 }
+_REFUSED = (400, 413, 422)
 _OUT_OF_CREDIT = ("insufficient_quota", "billing_hard_limit_reached")
 _LESS_STRUCTURE: dict[Structured, Structured] = {"json_schema": "json_object", "json_object": "none"}
 _PATHS: dict[Wire, str] = {"chat": "chat/completions", "responses": "responses"}
@@ -139,7 +140,7 @@ class OpenAIModel:
             response = await self._http().post(self._url, content=content)
         except httpx2.TimeoutException as error:
             raise TryAgainError(f"no answer within {self._timeout_s:.0f} s") from error
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:  # the line, or a body that is not what its headers say
             raise TryAgainError(self._shown(f"{type(error).__name__}: {error}")) from error
         except (httpx2.InvalidURL, ValueError) as error:
             raise BackendError(
@@ -150,7 +151,12 @@ class OpenAIModel:
             try:
                 return _reply(response.content) if is_chat else responses_reply(response.content)
             except TryAgainError as error:
-                raise TryAgainError(self._shown(error.reason), after_s=error.after_s) from None
+                raise TryAgainError(
+                    self._shown(error.reason), after_s=error.after_s, is_limit=error.is_limit
+                ) from None
+            except BackendError as error:
+                error.why = self._shown(error.why)
+                raise
         reason = self._shown(_reason(response.content))
         is_shape = response.status_code == 400 and bool(request.schema) and _is_about_shape(reason)
         if is_shape and structured in _LESS_STRUCTURE:
@@ -202,32 +208,47 @@ class OpenAIModel:
 
 
 def _reply(content: bytes) -> ModelReply:
-    """The message of a completion. Raises TryAgainError when the body is no completion at all."""
+    """The message of a completion. Raises TryAgainError when the provider broke off, or the body is no
+    completion at all, BackendError when it would break off again."""
     try:
         data = json.loads(content)
+        if data.get("error") and not data.get("choices"):
+            raise _broken_off(data["error"])
         choice = data["choices"][0]
         message = choice["message"]
         text = message.get("content")
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         raise TryAgainError(f"the answer is no completion: {content[:120]!r}") from error
+    if choice.get("error") or choice.get("finish_reason") == "error":
+        raise _broken_off(choice.get("error"))
     if isinstance(text, list):  # some servers answer in parts
-        text = "".join(part.get("text", "") for part in text if isinstance(part, dict))
+        parts = (part.get("text") for part in text if isinstance(part, dict))
+        text = "".join(part for part in parts if isinstance(part, str))
     is_cut = choice.get("finish_reason") == "length"
     return ModelReply(text if isinstance(text, str) else "", usage_from(data.get("usage")), is_cut)
+
+
+def _broken_off(error: object) -> TryAgainError | BackendError:
+    """An error told in a body with status 200, as those who pass on what others answer do."""
+    code = error.get("code") if isinstance(error, dict) else None
+    if code in _REFUSED:
+        return BackendError("the provider could not do a request", why=_said(error), is_permanent=True)
+    return TryAgainError(f"the answer broke off: {_said(error)}", is_limit=code == 429)
 
 
 def _reason(content: bytes) -> str:
     """What an error body says, in one line."""
     try:
-        error = json.loads(content)["error"]
-        said = (
-            f"{error.get('code') or error.get('type') or ''} {error.get('message', '')}"
-            if isinstance(error, dict)
-            else str(error)
-        )
+        return _said(json.loads(content)["error"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        said = content.decode(errors="replace")
-    return " ".join(said.split()) or "no reason given"
+        return _said(content.decode(errors="replace"))
+
+
+def _said(error: object) -> str:
+    """What an error says, in one line."""
+    if isinstance(error, dict):
+        error = f"{error.get('code') or error.get('type') or ''} {error.get('message', '')}"
+    return " ".join(str(error or "").split()) or "no reason given"
 
 
 def _secrets_of(url: str, key: str | None) -> dict[str, str]:

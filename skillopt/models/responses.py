@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from skillopt.models.openai import Sampling
 
 _TRY_AGAIN = ("server_error", "rate_limit_exceeded", "vector_store_timeout")
+_NOT_DONE = ("cancelled", "queued", "in_progress")
 _MAX_SHOWN = 120
 _MAX_REASON = 300
 
@@ -54,6 +55,8 @@ def responses_reply(content: bytes) -> ModelReply:
         error = data.get("error")
         if data.get("status") == "failed" or (isinstance(error, Mapping) and error):
             raise _failed(error)
+        if data.get("status") in _NOT_DONE:
+            raise TryAgainError(f"the response is {data['status']}")
         text = "".join(_texts(data["output"]))
         incomplete = data.get("incomplete_details")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:

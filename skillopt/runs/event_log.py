@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from skillopt.core.text import utf8
 from skillopt.events import (
     CandidateMade,
     EditsProposed,
@@ -43,7 +44,7 @@ class EventLog:
         try:
             size = os.fstat(handle).st_size
             is_torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-            os.write(handle, (("\n" if is_torn else "") + line).encode())
+            os.write(handle, utf8(("\n" if is_torn else "") + line))
         finally:
             os.close(handle)
 

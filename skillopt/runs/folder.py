@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skillopt.core.state import TrainerState
+from skillopt.core.text import utf8
 from skillopt.errors import ConfigError, LockHeldError, StorageError
 from skillopt.runs.history import history_json, slow_update_json
 from skillopt.store.cache import Cache
@@ -147,7 +148,7 @@ class FolderStore(FileStore):
             if self._written.get(name) != text:
                 path = self.folder / name
                 make_private_dir(path.parent)
-                write_atomic(path, text.encode(), is_durable=False)
+                write_atomic(path, utf8(text), is_durable=False)
                 self._written[name] = text
 
 

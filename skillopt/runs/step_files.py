@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from skillopt.core.rollout import Rollout
+from skillopt.core.text import utf8
 from skillopt.events import CandidateMade, EditsProposed, Event, GateDecided, Merged, Reflected, RolloutsDone
 from skillopt.runs.history import as_json, decision_json, report_json
 from skillopt.store.files import make_private_dir, write_atomic
@@ -55,7 +56,7 @@ class StepFiles:
     def _write(self, where: str, name: str, text: str) -> None:
         path = self.folder / where / name
         make_private_dir(path.parent)
-        write_atomic(path, text.encode(), is_durable=False)
+        write_atomic(path, utf8(text), is_durable=False)
 
 
 def rollout_json(rollout: Rollout) -> dict[str, object]:

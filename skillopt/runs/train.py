@@ -13,6 +13,7 @@ from skillopt.config.schema import Resolved
 from skillopt.core.gate import Evaluation
 from skillopt.core.skill import Skill
 from skillopt.core.task import Split
+from skillopt.core.text import utf8
 from skillopt.envs.jsonl import JsonlEnvironment, JsonlScorer
 from skillopt.errors import ConfigError
 from skillopt.events import Listener
@@ -161,13 +162,13 @@ def _write_test(folder: RunFolder, test: Sequence[Evaluation], skills: Sequence[
     make_private_dir(folder.path / "test")
     by_skill = {found.skill_sha: found for found in test}
     rows = [rollout_json(rollout) for found in by_skill.values() for rollout in found.rollouts]
-    write_atomic(folder.path / "test" / "rollouts.jsonl", lines_of(rows).encode(), is_durable=False)
+    write_atomic(folder.path / "test" / "rollouts.jsonl", utf8(lines_of(rows)), is_durable=False)
     scores = {
         which: {"skill": skill.sha, "scores": by_skill[skill.sha].scores()}
         for which, skill in zip(_TESTED, skills, strict=True)
     }
     told = as_json({"schema": "skillopt/test/1", "split": str(Split.TEST), **scores})
-    write_atomic(folder.path / "test" / "scores.json", told.encode(), is_durable=False)
+    write_atomic(folder.path / "test" / "scores.json", utf8(told), is_durable=False)
 
 
 def _shown(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,12 @@ def ask(text: str = "hello", **more: Any) -> ModelRequest:
 def faulty(*faults: Fault) -> Callable[[ServerRequest], Answer | Fault]:
     """These faults first, then answers."""
     return lambda request: faults[request.number] if request.number < len(faults) else Answer("yes")
+
+
+def broken_off(choice: dict[str, Any]) -> Fault:
+    """A completion with status 200 whose choice says that it came to nothing."""
+    message = {"role": "assistant", "content": "so f"}
+    return Fault("garbage", message=json.dumps({"choices": [{"index": 0, "message": message, **choice}]}))
 
 
 async def complete(
@@ -93,6 +100,11 @@ async def test_a_shape_is_asked_for_and_given_up_where_the_server_has_none() -> 
         Fault("half"),
         Fault("garbage", message="<html>busy</html>"),
         Fault("garbage", message="{}"),
+        Fault("garbage", message='{"error": {"code": 502, "message": "upstream"}}'),
+        broken_off({"finish_reason": "error"}),
+        broken_off({"finish_reason": "stop", "error": {"code": 502, "message": "upstream"}}),
+        Fault("garbage", headers={"content-encoding": "gzip"}),
+        Fault(status=502, headers={"content-encoding": "gzip"}),
     ],
     ids=str,
 )
@@ -100,6 +112,23 @@ async def test_what_may_pass_is_tried_again(fault: Fault) -> None:
     with ModelServer(faulty(fault, fault)) as server:
         assert (await complete(server)).text == "yes"
     assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ([{"type": "text", "text": "ye"}, {"text": None}, {"type": "text", "text": "s"}], "yes"),
+        ([{"type": "text", "text": None}], ""),
+        (["yes", {"type": "refusal"}], ""),
+        (None, ""),
+        ("half \ud83d", "half \ufffd"),
+        ("whole \U0001f600", "whole \U0001f600"),
+    ],
+)  # fmt: skip
+async def test_what_a_message_may_hold(content: Any, text: str) -> None:
+    body = json.dumps({"choices": [{"message": {"content": content}, "finish_reason": "stop"}]})
+    with ModelServer(lambda _: Fault("garbage", message=body)) as server:
+        assert (await complete(server)).text == text
 
 
 async def test_a_hang_ends_by_the_timeout_and_is_tried_again() -> None:
@@ -116,6 +145,7 @@ async def test_a_hang_ends_by_the_timeout_and_is_tried_again() -> None:
         (Fault(status=429, message="insufficient_quota"), True, False),
         (Fault(status=400, message="too long"), False, True),
         (Fault(status=422), False, True),
+        (broken_off({"error": {"code": 400, "message": "too long for k-secret"}}), False, True),
     ],
     ids=str,
 )

@@ -86,6 +86,10 @@ async def test_a_shape_is_given_up_where_the_server_has_none() -> None:
         Fault("garbage", message='{"output": [1]}'),
         Fault("garbage", message='{"status": "failed", "error": {"code": "server_error", "message": "oh"}}'),
         Fault("garbage", message='{"status": "failed", "error": {"code": "rate_limit_exceeded"}}'),
+        Fault("garbage", message='{"status": "failed", "output": []}'),
+        Fault("garbage", message='{"status": "cancelled", "output": []}'),
+        Fault("garbage", message='{"status": "queued", "output": []}'),
+        Fault("garbage", message='{"status": "in_progress", "output": []}'),
     ],
     ids=str,
 )
