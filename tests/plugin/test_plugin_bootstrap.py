@@ -108,6 +108,19 @@ def test_the_clone_of_every_client_is_found(desk: Desk, place: str, client: str)
     assert f"from  {desk.home / client}\n" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "clone", [".claude/plugins/marketplaces/skillopt", ".codex/.tmp/marketplaces/skillopt"]
+)
+def test_started_from_the_clone_it_installs_for_the_plugin(desk: Desk, clone: str) -> None:
+    clone_of(desk, desk.home / clone)
+    plugin = desk.home / clone / "plugins" / "claude-code"
+    done = Desk(desk.home, desk.project, plugin).sh(BOOTSTRAP, "--dry-run", PATH=uv_path(desk))
+    assert done.returncode == 0, done.stderr
+    assert f"from  {desk.home / clone}\n" in done.stderr
+    client = desk.home / clone.partition("/")[0]
+    assert f"into  {client}/plugins/data/skillopt-sleep-skillopt/engine\n" in done.stderr
+
+
 def test_the_data_folder_is_where_the_client_says(desk: Desk) -> None:
     live = Desk(desk.home, desk.project, desk.home / "checkout" / "plugins" / "claude-code")
     clone_of(desk, desk.home / "checkout")

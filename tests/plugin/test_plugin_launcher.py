@@ -29,6 +29,9 @@ def test_the_places_are_searched_in_their_order(desk: Desk) -> None:
     path = f"{on_path.parent}:/usr/bin:/bin"
     assert desk.ask("--engine", PATH=path).stdout == f"{on_path}\n"
 
+    shared = write_engine(desk.home / ".local" / "share" / "skillopt-sleep" / "engine/bin/skillopt-sleep")
+    assert desk.ask("--engine", PATH=path).stdout == f"{shared}\n"
+
     own = write_engine(in_data(desk))
     assert desk.ask("--engine", PATH=path).stdout == f"{own}\n"
 
@@ -154,9 +157,10 @@ def test_a_recorded_engine_that_is_gone_is_passed_over(desk: Desk) -> None:
 
 
 def test_a_launcher_does_not_take_a_launcher_for_the_engine(desk: Desk) -> None:
-    other = desk.home / "other-client"
+    other = desk.home / ".copilot" / "installed-plugins" / "skillopt" / "skillopt-sleep"
     shutil.copytree(desk.plugin, other)
-    engine = write_engine(desk.home / ".local" / "share" / "skillopt-sleep" / "engine/bin/skillopt-sleep")
+    data = desk.home / ".copilot" / "plugin-data" / "skillopt" / "skillopt-sleep"
+    engine = write_engine(data / "engine" / "bin" / "skillopt-sleep")
     assert Desk(desk.home, desk.project, other).ask("--engine").stdout == f"{engine}\n"
 
     done = desk.ask("status", PATH=f"{other / 'scripts'}:/usr/bin:/bin")

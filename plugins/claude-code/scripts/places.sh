@@ -25,37 +25,48 @@ find_state() {
     esac
 }
 
-# Sets `data`, where an engine of this plugin's own belongs, and `told_data` when only the client said so.
-# Clients keep a plugin as BASE/plugins/cache/MARKET/PLUGIN/VERSION (Claude Code, Codex) or as
-# BASE/installed-plugins/MARKET/PLUGIN (Copilot).
+# Sets `data`, where an engine of this plugin's own belongs; `told_data` when only the client said so; and `shared`,
+# where one that no client keeps belongs. Clients keep a plugin as BASE/plugins/cache/MARKET/PLUGIN/VERSION (Claude
+# Code, Codex) or BASE/installed-plugins/MARKET/PLUGIN (Copilot), beside a clone of the marketplace.
 find_data() {
+    shared=${XDG_DATA_HOME:-${HOME:+$HOME/.local/share}}
+    case $shared in
+    /*) shared=$shared/skillopt-sleep ;;
+    *) shared= ;;
+    esac
     told_data=
+    base=
+    market=
     case $root in
-    */plugins/cache/*/*/*)
+    */plugins/cache/*/skillopt-sleep/*)
         base=${root%/plugins/cache/*}
-        place=${root#"$base"/plugins/cache/}
-        market=${place%%/*}
-        plugin=${place#*/}
-        data=$base/plugins/data/${plugin%%/*}-$market
+        market=${root#"$base"/plugins/cache/}
         ;;
-    */installed-plugins/*/*)
+    */plugins/marketplaces/*/plugins/claude-code)
+        base=${root%/plugins/marketplaces/*}
+        market=${root#"$base"/plugins/marketplaces/}
+        ;;
+    */.tmp/marketplaces/*/plugins/claude-code)
+        base=${root%/.tmp/marketplaces/*}
+        market=${root#"$base"/.tmp/marketplaces/}
+        ;;
+    */installed-plugins/*/skillopt-sleep)
         base=${root%/installed-plugins/*}
         data=$base/plugin-data/${root#"$base"/installed-plugins/}
-        ;;
-    *)
-        base=
-        data=${XDG_DATA_HOME:-${HOME:+$HOME/.local/share}}
-        data=${data:+$data/skillopt-sleep}
-        if [ "${CLAUDE_PLUGIN_ROOT:-}" ] && [ "$(physical "$CLAUDE_PLUGIN_ROOT")" = "$root" ]; then
-            told_data=${CLAUDE_PLUGIN_DATA:-}
-        fi
+        return
         ;;
     esac
-    data=${told_data:-$data}
-    case $data in
-    /*) ;;
-    *) data= ;;
-    esac
+    market=${market%%/*}
+    if [ "$base" ]; then
+        data=$base/plugins/data/skillopt-sleep-$market
+        return
+    fi
+    if [ "${CLAUDE_PLUGIN_ROOT:-}" ] && [ "$(physical "$CLAUDE_PLUGIN_ROOT")" = "$root" ]; then
+        case ${CLAUDE_PLUGIN_DATA:-} in
+        /*) told_data=$CLAUDE_PLUGIN_DATA ;;
+        esac
+    fi
+    data=${told_data:-$shared}
 }
 
 # Whether $1 holds the source of the engine that belongs to this plugin.
@@ -70,7 +81,7 @@ is_source() {
 find_source() {
     source=
     if [ "$base" ]; then
-        for each in "$base/plugins/marketplaces/${market-}" "$base/.tmp/marketplaces/${market-}" \
+        for each in "$base/plugins/marketplaces/$market" "$base/.tmp/marketplaces/$market" \
             "$base"/.cache/copilot/marketplaces/*; do
             if is_source "$each"; then
                 source=$each
