@@ -18,7 +18,7 @@ import pytest
 from skillopt_sleep.demo.scratch import Scratch, make_scratch
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGES = ("first-night.md", "privacy.md", "guides/task-files.md")
+PAGES = ("first-night.md", "privacy.md", "guides/task-files.md", "guides/claude-code.md")
 PROGRAM = Path(sys.executable).with_name("skillopt-sleep")
 EVALS = {"skill_name": "x", "evals": [{"id": 1, "prompt": "Do it.", "expectations": ["It is done"]}]}
 
