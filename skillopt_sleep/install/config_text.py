@@ -44,6 +44,17 @@ def put_in(text: str, entry: Entry) -> Edited:
     return edited
 
 
+def as_line(entry: Entry) -> str:
+    """The entry as a person would type it, on one line."""
+    if entry.syntax == "toml":
+        pairs = ", ".join(f"{key} = {json.dumps(value)}" for key, value in entry.value.items())
+        return f"{entry.name} = {{ {pairs} }} (at the top)"
+    value = [entry.value] if entry.is_item else entry.value
+    for key in reversed(entry.keys):
+        value = {key: value}
+    return json.dumps(value, ensure_ascii=False)
+
+
 def is_ours(text: str, owned: OwnedEntry) -> bool:
     """Whether what stands there is still what was put there; what somebody added to it goes with it."""
     is_there, value = find(text, owned.syntax, owned.keys)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from skillopt.errors import ConfigError, RefusedError
+from skillopt_sleep.install.config_text import as_line
 from skillopt_sleep.install.wiring import Entry
 from skillopt_sleep.journal import read_live
 from skillopt_sleep.targets import check_writable
@@ -52,12 +53,15 @@ def check(path: Path) -> None:
 
 
 @contextmanager
-def understood(path: Path) -> Iterator[None]:
-    """Around whatever reads or edits the text at `path`: a text that is not understood is refused."""
+def understood(path: Path, wanted: Iterable[Entry] = ()) -> Iterator[None]:
+    """Around whatever reads or edits the text at `path`: a text that is not understood is refused, with what
+    is `wanted` there for a person to put in."""
     try:
         yield
-    except ValueError as error:
-        raise refused(path, str(error), "Mend the file, which its client cannot read either.") from error
+    except (ValueError, RecursionError) as error:
+        lines = " and ".join(as_line(entry) for entry in wanted)
+        by_hand = f", or put this into it yourself: {lines}" if lines else ""
+        raise refused(path, str(error), f"Mend the file{by_hand}.") from error
 
 
 def in_the_way(path: Path, entry: Entry) -> ConfigError:

@@ -102,7 +102,7 @@ def _texts(draft: _Draft, entries: Iterable[Entry]) -> Iterator[ChangedText]:
         wanted.setdefault(str(live.real_path(entry.path)), []).append(entry)
     yield from (text for text in draft.before.texts if text.client != draft.client)
     for path in dict.fromkeys([*known, *wanted]):
-        with live.understood(Path(path)):
+        with live.understood(Path(path), wanted.get(path, ())):
             changed = _text(draft, Path(path), known.get(path), wanted.get(path, []))
         if changed is not None:
             yield changed

@@ -193,9 +193,11 @@ def test_what_is_foreign_or_broken_is_refused(person: Any, client: str, text: st
     before = person.tree()
     with pytest.raises(ConfigError) as refused:
         person.install(client)
-    assert refused.value.what
-    assert refused.value.why
-    assert refused.value.next
+    assert str(person.home / CONFIG[client]) in refused.value.what
+    is_foreign = text in FOREIGN.values()
+    assert ("says something else" in refused.value.why) == is_foreign
+    if isinstance(text, str) and not is_foreign:
+        assert str(person.state.path if client == "claude" else person.program) in refused.value.next
     assert person.tree() == before
     assert not (person.state.path / "engine").exists()
 
