@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from skillopt_sleep.kept_out import BY_MARKER, BY_WORDS, is_marked, without_words
 from skillopt_sleep.ledger_columns import packed
 from skillopt_sleep.ledger_rows import FileState, FoundSession, PackedSession, Skipped
 from skillopt_sleep.session import Driver, Session
 from skillopt_sleep.session_codec import session_from_json
 from skillopt_sleep.sources.base import Reading, Source
 
-READER = 2
+READER = 3
 """Raised when the sources learn to read more: then files that did not change are read again."""
 
 UNREADABLE = "unreadable"
@@ -99,6 +101,7 @@ def read_file(source: Source, path: Path, known: FileState | None) -> FileReadin
         return FileReading(state, failures=(Skipped(f"reader_failed:{type(error).__name__}", 1),))
     if n := reading.skipped.get(UNREADABLE):
         return FileReading(state, failures=(Skipped(UNREADABLE, n),))
+    reading, n_out = _without_kept_out(reading)
     event_ids = reading.event_ids or ((),) * len(reading.sessions)
     return FileReading(
         state=replace(state, offset=reading.offset, prefix_sha=reading.prefix_sha),
@@ -107,10 +110,24 @@ def read_file(source: Source, path: Path, known: FileState | None) -> FileReadin
             for session, ids in zip(reading.sessions, event_ids, strict=True)
         ),
         event_ids=event_ids,
-        skipped=tuple(Skipped(reason, n) for reason, n in reading.skipped.items()),
+        skipped=tuple(Skipped(reason, n) for reason, n in (*reading.skipped.items(), *n_out.items())),
         bytes_read=reading.bytes_read,
         names_fork=any(session.fork_of for session in reading.sessions),
     )
+
+
+def _without_kept_out(reading: Reading) -> tuple[Reading, Counter[str]]:
+    """The reading without the words of sessions that are kept out, and how many are, by reason."""
+    found: list[Session] = []
+    reasons: Counter[str] = Counter()
+    for session in reading.sessions:
+        if session.driver is Driver.KEPT_OUT:
+            reasons[BY_WORDS] += 1
+        elif is_marked(session.cwd, session.project):
+            reasons[BY_MARKER] += 1
+            session = without_words(session)  # noqa: PLW2901
+        found.append(session)
+    return (replace(reading, sessions=tuple(found)) if reasons else reading), reasons
 
 
 def found_session(session: Session, whole: tuple[str, ...], own: tuple[str, ...]) -> FoundSession:

@@ -26,6 +26,7 @@ from skillopt_sleep.file_reading import (
 )
 from skillopt_sleep.ledger import Ledger
 from skillopt_sleep.ledger_columns import packed, text_column
+from skillopt_sleep.ledger_kept_out import kept_out_ids
 from skillopt_sleep.ledger_rows import FileState, FoundFile, PackedSession, SessionSummary, Skipped
 from skillopt_sleep.session import Driver, Session
 from skillopt_sleep.sources.base import Source
@@ -204,7 +205,7 @@ def _harvest_source(
         name=source.name,
         roots=tuple(str(root) for root in roots),
         files=len(paths),
-        new=len(ledger.session_ids(source.name) - ids_before),
+        new=len(ledger.session_ids(source.name) - ids_before - kept_out_ids(ledger.file)),
         skipped=tuple(Skipped(reason, n) for reason, n in sorted((kept + this_call).items())),
         bytes_read=n_bytes,
     )

@@ -64,7 +64,7 @@ _MOVE_FILE = """UPDATE files SET inode = ?, size = ?, mtime_ns = ?, reader = ?, 
     offset = ?, prefix_sha = ? WHERE source = ? AND path = ?"""
 _PUT_SESSION = """INSERT OR REPLACE INTO sessions (source, id, path, content_sha, project, branch, driver,
     started_at, ended_at, user_turns, tool_calls, events, skills, consumed_by, first_record, record_ids, body,
-    is_current) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"""
+    cwd, is_current) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"""
 
 _PUT_REJECTED = """
     INSERT INTO rejected_lessons (project, lesson_id, evidence_sha, text, reason, night, evidence)

@@ -85,7 +85,7 @@ def file_state(columns: Sequence[Any]) -> FileState:
 
 
 def packed(found: FoundSession | PackedSession) -> PackedSession:
-    """The session as columns: id first, body last."""
+    """The session as columns: id first, body and folder last."""
     if isinstance(found, PackedSession):
         return found
     session = found.session
@@ -113,6 +113,7 @@ def packed(found: FoundSession | PackedSession) -> PackedSession:
             text_column(found.first_record),
             array_column(found.record_ids),
             session_to_json(session),
+            optional_column(session.cwd),
         ),
     )
 

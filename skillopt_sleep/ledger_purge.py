@@ -113,6 +113,18 @@ def known_ids(file: LedgerFile, ids: Collection[str]) -> frozenset[str]:
     return frozenset(row[0] for row in rows)
 
 
+def note_and_delete(connection: sqlite3.Connection, pairs: str) -> None:
+    """Delete sessions, given as a JSON array of pairs, and note that they must not come back."""
+    connection.execute(
+        f"""INSERT OR IGNORE INTO purged (source, id, first_record, record_ids)
+           SELECT source, id, first_record, record_ids FROM (
+               SELECT source, id, first_record, record_ids, max(length(record_ids)) FROM sessions
+               WHERE {_AMONG} GROUP BY source, id)""",  # noqa: S608 (a constant)
+        (pairs,),
+    )
+    connection.execute(f"DELETE FROM sessions WHERE {_AMONG}", (pairs,))  # noqa: S608 (a constant)
+
+
 def purge_rows(file: LedgerFile, chosen: Chosen) -> int:
     """Forget the chosen sessions and all that was said in them, in one transaction; how many lessons went.
 
@@ -124,14 +136,7 @@ def purge_rows(file: LedgerFile, chosen: Chosen) -> int:
     pairs = json.dumps(chosen.sessions)
     ids = {session_id for _, session_id in chosen.sessions}
     with file.writing() as connection:
-        connection.execute(
-            f"""INSERT OR IGNORE INTO purged (source, id, first_record, record_ids)
-               SELECT source, id, first_record, record_ids FROM (
-                   SELECT source, id, first_record, record_ids, max(length(record_ids)) FROM sessions
-                   WHERE {_AMONG} GROUP BY source, id)""",  # noqa: S608 (a constant)
-            (pairs,),
-        )
-        connection.execute(f"DELETE FROM sessions WHERE {_AMONG}", (pairs,))  # noqa: S608 (a constant)
+        note_and_delete(connection, pairs)
         # An adopted lesson stands in a live file; forgetting it here would only make it come back.
         lessons = connection.execute(
             """DELETE FROM lessons WHERE status != 'adopted' AND EXISTS (SELECT 1 FROM json_each(sessions)

@@ -24,6 +24,7 @@ PackedColumns: TypeAlias = tuple[
     str,
     str,
     str,
+    str | None,
 ]
 
 

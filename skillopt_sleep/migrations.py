@@ -137,12 +137,21 @@ def _vectors(connection: sqlite3.Connection) -> None:
     )
 
 
+def _folders(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE sessions ADD COLUMN cwd TEXT")
+    # (of a body that is damaged nobody can tell)
+    connection.execute("UPDATE sessions SET cwd = json_extract(body, '$.cwd') WHERE json_valid(body)")
+    connection.execute("CREATE INDEX sessions_by_folder ON sessions (cwd, project)")
+    connection.execute("CREATE INDEX sessions_kept_out ON sessions (id) WHERE driver = 'kept_out'")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _first_tables,
     _purged_sessions,
     _file_cursors,
     _histories,
     _vectors,
+    _folders,
 )
 """`MIGRATIONS[n]` takes a ledger from version n to n + 1."""
 

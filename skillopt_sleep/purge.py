@@ -123,6 +123,13 @@ def purge(home: StateHome, request: Request, *, now: datetime, disk: Disk | None
         return before
 
 
+def forget(home: StateHome, selection: Selection, *, disk: Disk | None = None) -> None:
+    """`purge` of some sessions, for a caller who holds the run lock and has finished what was interrupted."""
+    disk = disk or Disk()
+    with delivery_lock(home), _written_down(home, Request(selection), disk):
+        _forget(home, selection, disk)
+
+
 def size_of(home: StateHome) -> int:
     """The bytes of all files of the state."""
     total = 0

@@ -9,13 +9,15 @@ from typing import Literal, TypeAlias
 
 
 class Driver(StrEnum):
-    """Who drove a session; only `human` sessions are mined."""
+    """Who drove a session; only `human` sessions are mined. Of one that is `kept_out` no word is known: it
+    waits to be forgotten."""
 
     HUMAN = "human"
     HEADLESS = "headless"
     SUBAGENT = "subagent"
     FORK = "fork"
     OWN = "own"
+    KEPT_OUT = "kept_out"
 
 
 class Outcome(StrEnum):

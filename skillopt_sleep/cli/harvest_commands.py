@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from skillopt.cli.output import print_json, say
+from skillopt.errors import LockHeldError
 from skillopt_sleep.amounts import counted, size
 from skillopt_sleep.cli.left_out import detail_lines, left_out_lines, silent_files
 from skillopt_sleep.cli.options import (
@@ -34,8 +36,10 @@ from skillopt_sleep.harvest import (
     harvest as harvest_sources,
 )
 from skillopt_sleep.home import StateHome
+from skillopt_sleep.keeping_out import after_reading, before_reading
 from skillopt_sleep.ledger import Ledger
 from skillopt_sleep.ledger_look import FileLeftOut, files_left_out
+from skillopt_sleep.ledger_purge import Selection
 from skillopt_sleep.ledger_rows import ProjectCount, SessionSummary
 from skillopt_sleep.nightly.hints import drop, waiting_hints
 from skillopt_sleep.session import Driver
@@ -90,17 +94,39 @@ def harvest(with_sessions: bool, **options: Any) -> None:
 
 
 def read_sources(
-    ledger: Ledger, caller: Caller, given: Common, chosen: Scope, told: Listener | None = None
+    ledger: Ledger,
+    caller: Caller,
+    given: Common,
+    chosen: Scope,
+    told: Listener | None = None,
+    *,
+    holds_lock: bool = False,
 ) -> HarvestReport:
     """Harvest the sources in scope; its progress is `told`, or goes to stderr. What hooks had announced of
-    them is read then."""
+    them is read then. What is kept out is forgotten; without the run lock that waits while another has it."""
     announced = waiting_hints(given.home).hints
+    forgotten = partial(_forget, caller, given.home, holds_lock=holds_lock)
+    known = before_reading(ledger, forgotten)
     sources = [SOURCES[name](own_dirs(given.home)) for name in chosen.sources]
     shown = harvest_progress(quiet=given.quiet) if told is None else nullcontext(told)
     with timed("reading", given), shown as listener:
-        report = harvest_sources(ledger, sources, env=caller.env, home=caller.user_home, listener=listener)
+        found = harvest_sources(ledger, sources, env=caller.env, home=caller.user_home, listener=listener)
+    after_reading(ledger, known, forgotten)
     drop(announced, chosen.sources)
-    return report
+    return found
+
+
+def _forget(caller: Caller, home: StateHome, selection: Selection, *, holds_lock: bool) -> bool:
+    from skillopt_sleep.purge import Request, forget, purge  # seldom needed
+
+    if holds_lock:
+        forget(home, selection)
+        return True
+    try:
+        purge(home, Request(selection), now=caller.now)
+    except LockHeldError:
+        return False
+    return True
 
 
 def left_out(ledger: Ledger, given: Common, chosen: Scope) -> tuple[FileLeftOut, ...]:

@@ -8,9 +8,14 @@ from collections.abc import Sequence
 from skillopt_sleep.amounts import counted
 from skillopt_sleep.cli.text import table
 from skillopt_sleep.harvest import NO_USER_TURNS, SourceReport
+from skillopt_sleep.kept_out import BY_MARKER, BY_WORDS, MARKER
 from skillopt_sleep.ledger_look import FileLeftOut
 
 _UNKNOWN_TYPE = "unknown_type:"
+_KEPT_OUT = {
+    BY_MARKER: f"in folders with a file {MARKER}",
+    BY_WORDS: "in which you said so",
+}
 _SHOWN_FILES = 3
 _REPORT = (
     "Report this line with the version of the client, which `skillopt-sleep doctor` tells: "
@@ -33,9 +38,13 @@ def left_out_lines(reports: Sequence[SourceReport], files: Sequence[FileLeftOut]
     """Everything that was left out, as a table; files without a person and unknown records in words."""
     lines: list[str] = []
     found = [(r.harvest.name, entry.reason, entry.n) for r in reports for entry in r.harvest.skipped]
-    plain = [row for row in found if row[1] != NO_USER_TURNS and not row[1].startswith(_UNKNOWN_TYPE)]
+    told_apart = (NO_USER_TURNS, *_KEPT_OUT)
+    plain = [row for row in found if row[1] not in told_apart and not row[1].startswith(_UNKNOWN_TYPE)]
     if plain:
         lines += ["", "Not understood, and left out:", "", *table(("source", "what", "times"), plain)]
+    for reason, why in _KEPT_OUT.items():
+        if n := sum(times for _, each, times in found if each == reason):
+            lines.append(f"Kept out, and nothing of it stored: {counted(n, 'session')} {why}.")
     loud: list[str] = []
     for report in reports:
         name = report.harvest.name

@@ -131,7 +131,7 @@ def whole_night(
         # A lesson is written against the live file: what a crash left there is mended first.
         say_recovered(given.home, must_recover=True)
         clear_unfinished(given.home)
-        report = read_sources(ledger, caller, given, chosen, watch.reading)
+        report = read_sources(ledger, caller, given, chosen, watch.reading, holds_lock=True)
         files = left_out(ledger, given, chosen)
         around = Surroundings(
             state=given.home,

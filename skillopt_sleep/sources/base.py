@@ -45,7 +45,8 @@ class Reading:
     `invalid_utf8`, `torn_line`, `line_too_long`, `too_deep`, `unreadable`, `unknown_type:NAME`, and
     `no_user_turns` for a file with content in which no words of a person were found. `event_ids` runs
     parallel to `sessions[i].events`: the client's own id of the record each event came from ("" when it has
-    none); `record_ids` is the set of them. They tell a fork from its source. `prefix_sha` is the SHA-256 of
+    none); `record_ids` is the set of them. They tell a fork from its source. (Of a session that is kept out
+    the ids stay, though no event does.) `prefix_sha` is the SHA-256 of
     the first `offset` bytes, the whole lines; "" when the source tells none.
     """
 

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
 
+from skillopt_sleep.kept_out import asks_out, without_words
 from skillopt_sleep.redact import redact, redact_all, redact_name, strip_controls
 from skillopt_sleep.session import Action, AgentText, Driver, Event, Interruption, Outcome, Session, UserTurn
 
@@ -134,6 +135,7 @@ class Draft:
     events: list[Turn | Reply | Call | Interruption] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    is_kept_out: bool = False
     _skills: dict[str, None] = field(default_factory=dict)
     _calls: dict[str, int] = field(default_factory=dict)
     _first_at: datetime | None = None
@@ -153,6 +155,8 @@ class Draft:
 
     def say(self, text: str, via: Via, at: datetime | None, record_id: str = "") -> bool:
         """The person said this. False when nothing is left of it."""
+        # (looked for in all of it: what is kept may be shorter)
+        self.is_kept_out |= via != "choice" and asks_out(text)
         text = self._within(text, MAX_TURN_CHARS)
         if not text or text.isspace():
             return False
@@ -312,7 +316,7 @@ class Draft:
         cwd = None
         if self.cwd:
             cwd = _name(self.cwd) if len(self.cwd) <= MAX_NAME_CHARS else clean(self.cwd, MAX_PATH_CHARS)
-        return Session(
+        found = Session(
             id=_id(session_id),
             source=source,
             path=known_as(path),
@@ -329,6 +333,7 @@ class Draft:
             client_version=_name(self.version) if len(self.version) <= 40 else clean(self.version, 40),
             notes=tuple(self.notes),
         )
+        return without_words(found) if self.is_kept_out else found
 
     @staticmethod
     def _within(text: str, limit: int) -> str:

@@ -35,6 +35,8 @@ def mark_forks(
         session, ids = readings[i].sessions[j], _ids(readings[i], j)
         if session.driver in (Driver.SUBAGENT, Driver.OWN):
             continue
+        if session.driver is Driver.KEPT_OUT:
+            continue  # (it has no events to take out)
         marked[i, j] = _without_copies(session, ids, owner)
         for record_id in ids:
             if record_id:

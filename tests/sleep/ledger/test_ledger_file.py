@@ -155,7 +155,7 @@ def test_a_value_that_cannot_be_read_is_told(
             """INSERT INTO files (source, path, inode, size, mtime_ns, reader, skipped)
                VALUES ('claude', '/p', '1', 1, 1, 1, '{}')""",
             """INSERT INTO sessions VALUES (1, 'claude', 's', '/p', '', '/p', NULL, 'human', NULL, NULL, 1, 1,
-               1, '[]', NULL, 1, 'r', '[]', '{}')""",
+               1, '[]', NULL, 1, 'r', '[]', '{}', '/p')""",
             "INSERT INTO splits VALUES ('s', '/p', 'train')",
             "INSERT INTO nights VALUES ('n', '2026-11-01T00:00:00', '2026-11-01T00:00:00', 'x', 1.0, '{}')",
             """INSERT INTO lessons (project, lesson_id, text, sessions, status)
