@@ -45,24 +45,22 @@ def begin(kind: type[Harness], npm: Npm, folder: Path) -> Harness:
     engine(scratch.home, "run", "--all-projects")
     make_evil(project)
     node = Path(shutil.which("node") or "node").parent
-    harness = kind(npm, scratch.home, project, f"{project}:{project}/bin::.:{node}:/usr/bin:/bin")
+    path = f"{project}:{project}/bin::.:{node}:/usr/bin:/bin:{ENGINE.parent}"
+    harness = kind(npm, scratch.home, project, path)
     harness.env["PYTHONPATH"] = str(project)
     return harness
 
 
 def tell(kind: type[Harness], npm: Npm, folder: Path, url: str) -> Story:
-    """Goes through it, with the engine where the installer records it, then where a variable names it."""
+    """Goes through it, with the engine at the end of the PATH, then where a variable names it."""
     harness = begin(kind, npm, folder)
     home = harness.home
-    recorded = home / ".skillopt-sleep" / "engine"
-    recorded.write_text(f"{ENGINE}\n")
     with harness.server:
         before = files(home)
         harness.install(url)
         listed = harness.listings()
         status = engine(home, "status")
         asked = harness.ask("what did it learn?")
-        recorded.unlink()
         named = {"SKILLOPT_SLEEP_ENGINE": str(ENGINE)}
         slashed = harness.ask(harness.slash("status"), more=named)
         own = harness.ask("what did it learn?", more={**named, "SKILLOPT_SLEEP_OWN": "1"})

@@ -110,6 +110,12 @@ def test_the_client_that_tells_what_it_loaded_loaded_all_and_was_told_what_waits
     assert said_by_hooks(story.own) == []
 
 
+@pytest.mark.parametrize("story", ["copilot"], indirect=True)
+def test_where_a_hook_cannot_speak_to_the_person_the_model_does(story: Story) -> None:
+    assert "2 proposals wait" in words(story, "asked")
+    assert "proposals wait" not in words(story, "own")
+
+
 def said_by_hooks(asked: Asked) -> list[str]:
     told = [event["stdout"] for event in asked.events if event.get("subtype") == "hook_response"]
     return [json.loads(line)["systemMessage"] for line in told if line]
