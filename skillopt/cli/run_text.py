@@ -86,7 +86,8 @@ def comparison_lines(found: Comparison) -> list[str]:
     rows.append(("spent", *(_spent(each) for each in found.summaries)))
     gain = found.gain
     told = _gain({"gain": gain.gain, "n": gain.n, "interval": gain.interval})
-    return [*table(rows), f"best of the second over best of the first, on the tests both did: {told}"]
+    lines = [*table(rows), f"best of the second over best of the first, on the tests both did: {told}"]
+    return [*lines, *(f"not compared: {note}" for note in found.notes)]
 
 
 def score_text(score: Mapping[str, Any]) -> str:

@@ -12,13 +12,13 @@ from skillopt.agents.chat import ChatAgent
 from skillopt.config.schema import Resolved
 from skillopt.core.gate import Evaluation
 from skillopt.core.skill import Skill
-from skillopt.core.task import Split
+from skillopt.core.task import Split, task_content
 from skillopt.core.text import utf8
 from skillopt.envs.jsonl import JsonlEnvironment, JsonlScorer
 from skillopt.errors import ConfigError
 from skillopt.events import Listener
 from skillopt.models.metered import Metered, Purse
-from skillopt.protocols import Agent, Environment
+from skillopt.protocols import Agent, Environment, scorer_identity
 from skillopt.runs.backends import Backend, Switchboard
 from skillopt.runs.event_log import EventLog
 from skillopt.runs.folder import RunFolder
@@ -114,7 +114,7 @@ async def train(
             result = await trainer.fit()
             skills = plan.skill, result.best, result.state.skill
             test = await trainer.test(result, *skills)
-            _write_test(folder, test, skills)
+            _write_test(folder, plan, parts.environment, test, skills)
             summary = summarize(
                 folder.name,
                 result.state,
@@ -157,17 +157,34 @@ async def opened(plan: Plan, cache: Cache, timeline: Timeline) -> AsyncIterator[
         )
 
 
-def _write_test(folder: RunFolder, test: Sequence[Evaluation], skills: Sequence[Skill]) -> None:
-    """What each skill did on the test split; equal skills share their rollouts."""
+def _write_test(
+    folder: RunFolder,
+    plan: Plan,
+    environment: Environment,
+    test: Sequence[Evaluation],
+    skills: Sequence[Skill],
+) -> None:
+    """What each skill did on the test split, and what was asked and how it was measured: other runs are
+    compared with it. Equal skills share their rollouts."""
+    metric, weight = plan.train.metric, plan.train.mixed_weight
     make_private_dir(folder.path / "test")
     by_skill = {found.skill_sha: found for found in test}
     rows = [rollout_json(rollout) for found in by_skill.values() for rollout in found.rollouts]
     write_atomic(folder.path / "test" / "rollouts.jsonl", utf8(lines_of(rows)), is_durable=False)
     scores = {
-        which: {"skill": skill.sha, "scores": by_skill[skill.sha].scores()}
+        which: {"skill": skill.sha, "scores": by_skill[skill.sha].scores(metric, weight)}
         for which, skill in zip(_TESTED, skills, strict=True)
     }
-    told = as_json({"schema": "skillopt/test/1", "split": str(Split.TEST), **scores})
+    told = as_json(
+        {
+            "schema": "skillopt/test/2",
+            "split": str(Split.TEST),
+            "metric": f"{metric} {weight:g}" if metric == "mixed" else metric,
+            "judge": scorer_identity(environment.scorer),
+            "tasks": {task.id: task_content(task) for task in environment.tasks(Split.TEST)},
+            **scores,
+        }
+    )
     write_atomic(folder.path / "test" / "scores.json", utf8(told), is_durable=False)
 
 
