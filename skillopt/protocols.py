@@ -221,8 +221,8 @@ class Optimizer(Protocol):
 class EpochOptimizer(Protocol):
     """What an optimizer learns at the end of an epoch."""
 
-    async def slow_update(self, pairs: Sequence[Comparison], context: OptimizerContext) -> Candidate:
-        """The current skill with longitudinal guidance in its protected region."""
+    async def slow_update(self, pairs: Sequence[Comparison], context: OptimizerContext) -> Candidate | None:
+        """The current skill with longitudinal guidance in its protected region, None when none can be had."""
         ...
 
     async def meta_skill(self, steps: Sequence[StepRecord], context: OptimizerContext) -> str:

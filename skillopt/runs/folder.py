@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from skillopt.core.skill import Skill
 from skillopt.core.state import TrainerState
 from skillopt.core.text import utf8
 from skillopt.errors import ConfigError, LockHeldError, StorageError
@@ -176,4 +177,9 @@ def _has_changed(state: TrainerState) -> bool:
     ended = state.epochs[-1] if len(state.epochs) > last.epoch else None
     if ended is None or not ended.outcomes:
         return False
-    return ended.slow_update is None or ended.slow_update.decision.accepted
+    if ended.slow_update is not None:
+        return ended.slow_update.decision.accepted
+    attempts = [record.attempts[-1] for record in state.history]
+    attempts += [record.slow_update for record in state.epochs if record.slow_update is not None]
+    known = {attempt.candidate_sha for attempt in attempts if attempt.decision.accepted}
+    return state.skill.sha not in {*known, Skill(state.seed, state.kind).sha}

@@ -325,22 +325,27 @@ class ModelOptimizer:
 
     # --- the end of an epoch
 
-    async def slow_update(self, pairs: Sequence[Comparison], context: OptimizerContext) -> Candidate:
-        """The current skill with guidance from the comparison in place of the guidance it had."""
+    async def slow_update(self, pairs: Sequence[Comparison], context: OptimizerContext) -> Candidate | None:
+        """The current skill with guidance from the comparison in place of the guidance it had; None, so that
+        the old one stays, when the reply cannot be used."""
         region = context.skill.region(SLOW_UPDATE)
         current = context.skill.text[region.inner_start : region.inner_end].strip() if region else ""
-        guidance = await self._ask(
-            "slow_update",
-            "slow_update",
-            replies.GUIDANCE,
-            replies.read_text("guidance"),
-            before=context.previous.text if context.previous else context.skill.text,
-            skill=context.skill.text,
-            pairs=shown.pairs_text(pairs),
-            meta_skill=context.meta_skill or shown.NOTHING,
-            guidance=current or shown.NOTHING,
-            alone=True,
-        )
+        try:
+            guidance = await self._ask(
+                "slow_update",
+                "slow_update",
+                replies.GUIDANCE,
+                replies.read_text("guidance"),
+                before=context.previous.text if context.previous else context.skill.text,
+                skill=context.skill.text,
+                pairs=shown.pairs_text(pairs),
+                meta_skill=context.meta_skill or shown.NOTHING,
+                guidance=current or shown.NOTHING,
+                alone=True,
+            )
+        except BackendError as error:
+            _unusable(error, "the guidance stays as it is")
+            return None
         return in_region(context.skill, SLOW_UPDATE, guidance.strip())
 
     async def meta_skill(self, steps: Sequence[StepRecord], context: OptimizerContext) -> str:

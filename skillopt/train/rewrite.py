@@ -13,16 +13,18 @@ def rewritten(skill: Skill, text: str, edits: Sequence[Edit]) -> Candidate:
     """`text` as a candidate that carries out `edits`.
 
     The front matter of `skill` takes the place of that of `text`, and its line endings those of `text`. When
-    a protected region is not as it was, nothing changes and every edit is `protected`.
+    it or a protected region would not be as it was, nothing changes and every edit is `protected`.
     """
     new = Skill(text.encode(errors="replace").decode().replace("\r\n", "\n"), skill.kind)
     body = new.body.lstrip("\n")
     if skill.newline == "\r\n":
         body = body.replace("\n", "\r\n")
     lead = skill.body[: len(skill.body) - len(skill.body.lstrip("\r\n"))]
-    whole = skill.front_matter + lead + body.rstrip() + _ending(skill)
-    changed = Skill(whole, skill.kind)
-    if not _is_intact(skill, changed):
+    front = skill.front_matter
+    if front and not front.endswith("\n"):  # the document ends with it
+        front += skill.newline
+    changed = Skill(front + lead + body.rstrip() + _ending(skill), skill.kind)
+    if changed.front_matter != front or not _is_intact(skill, changed):
         return _all(skill, skill.text, edits, EditOutcome.PROTECTED)
     same = changed.text == skill.text
     return _all(skill, changed.text, edits, EditOutcome.DUPLICATE if same else EditOutcome.APPLIED)

@@ -207,6 +207,8 @@ class Trainer:
         if all(outcome == "stable_success" for _, outcome in outcomes):
             return None, outcomes, None
         candidate = await learner.slow_update(pairs, _context(state))
+        if candidate is None:
+            return None, outcomes, None
         if not self.config.slow_update_gated:
             return candidate.text, outcomes, None
         decision = await self._decide(state, candidate, slow_update_of=epoch)

@@ -227,11 +227,50 @@ async def test_guidance_takes_the_place_of_the_guidance_before() -> None:
     pair = Comparison(ROLLOUTS[0].task, ROLLOUTS[1].rollout, ROLLOUTS[0].rollout)
     model = ScriptedModel(['{"guidance": "first"}', '{"guidance": "second"}'])
     one = optimizer(model)
-    first = Skill((await one.slow_update([pair], CONTEXT)).text)
+    candidate = await one.slow_update([pair], CONTEXT)
+    assert candidate is not None
+    first = Skill(candidate.text)
     second = await one.slow_update([pair], OptimizerContext(first, 0))
+    assert second is not None
     assert first.text == SKILL.text + "\n<!-- SLOW_UPDATE_START -->\nfirst\n<!-- SLOW_UPDATE_END -->\n"
     assert second.text == first.text.replace("first", "second")
     assert "outcome: improved" in model.requests[0].user
+
+
+@pytest.mark.parametrize(
+    "script",
+    [["prose", "and again"], [BackendError("HTTP 400", why="the prompt is too long", is_permanent=True)]],
+    ids=["prose", "refused"],
+)
+async def test_guidance_that_cannot_be_had_leaves_the_old_one(script: list[str | BackendError]) -> None:
+    pair = Comparison(ROLLOUTS[0].task, ROLLOUTS[1].rollout, ROLLOUTS[0].rollout)
+    assert await optimizer(ScriptedModel(script)).slow_update([pair], CONTEXT) is None
+
+
+async def test_an_outage_at_the_end_of_an_epoch_stops_the_run() -> None:
+    pair = Comparison(ROLLOUTS[0].task, ROLLOUTS[1].rollout, ROLLOUTS[0].rollout)
+    with pytest.raises(BackendError, match="down"):
+        await optimizer(ScriptedModel([BackendError("down")])).slow_update([pair], CONTEXT)
+
+
+@pytest.mark.parametrize("mode", ["full_rewrite", "rewrite_from_suggestions"])
+@pytest.mark.parametrize(
+    ("seed", "written", "text"),
+    [
+        ("---\nname: x\n---", "# Title\n\nbody", "---\nname: x\n---\n# Title\n\nbody\n"),
+        ("---\r\nname: x\r\n---", "# Title\nbody", "---\r\nname: x\r\n---\r\n# Title\r\nbody\r\n"),
+        ("---\nname: x\n---\n", "---\nname: y\n---\n# Title", "---\nname: x\n---\n# Title\n"),
+        ("# Old\n", "---\na: 1\n---\n---\nb: 2\n---\n# Title", "# Old\n"),
+    ],
+)
+async def test_a_skill_written_anew_keeps_its_front_matter(
+    mode: UpdateMode, seed: str, written: str, text: str
+) -> None:
+    skill = Skill(seed)
+    one = optimizer(answering(rewrite=json.dumps({"skill": written})), update_mode=mode)
+    candidate = await one.update(skill, Patch((Edit("replace", written),)))
+    assert candidate.text == text
+    assert Skill(candidate.text).metadata() == skill.metadata()
 
 
 @pytest.mark.parametrize(
