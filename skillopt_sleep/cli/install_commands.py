@@ -140,7 +140,9 @@ def _lines(kind: str, outcome: Outcome, plugin: Path, *, is_done: bool) -> Itera
     elif not is_done:
         yield "Nothing was changed; without --dry-run it is."
     else:
-        yield f"{client} is wired." if kind == "install" else f"{client} is as it was."
+        is_left = any(each.action == "keep" and each.is_theirs for each in steps)
+        gone = f"{client} is as it was{', but for what is left above' if is_left else ''}."
+        yield f"{client} is wired." if kind == "install" else gone
     yield from outcome.notes
 
 

@@ -18,15 +18,22 @@ from skillopt_sleep.proposal import file_sha
 
 Action = Literal["add", "change", "remove", "there", "keep"]
 
+_EDITED = "somebody edited it"
+_REPLACED = "somebody put something else there"
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What happens to one file: `what` is an entry in it, or empty for the whole; `why` tells of a `keep`."""
+    """What happens to one file: `what` is an entry in it, or empty for the whole; `why` tells of a `keep`.
+
+    `is_theirs` when it stays because somebody made it into something of their own.
+    """
 
     action: Action
     path: str
     what: str = ""
     why: str = ""
+    is_theirs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ class _Draft:
     make: dict[str, None] = field(default_factory=dict)
 
     def tell(self, action: Action, path: Path, what: str = "", why: str = "") -> None:
-        self.steps.append(Step(action, str(path), what, why))
+        self.steps.append(Step(action, str(path), what, why, is_theirs=why in (_EDITED, _REPLACED)))
 
     def change(self, path: Path, before: bytes | None, after: bytes | None, mode: int) -> None:
         """A live file from one content to another; one that is new gets `mode`."""
@@ -173,7 +180,7 @@ def _without(draft: _Draft, path: Path, text: str, known: ChangedText, staying: 
             if each.keys not in staying:
                 draft.tell("remove", path, name)
         else:
-            draft.tell("keep", path, name, "somebody put something else there")
+            draft.tell("keep", path, name, _REPLACED)
     return text
 
 
@@ -220,7 +227,7 @@ def _released(draft: _Draft, path: Path, known: OwnedFile) -> OwnedFile | None:
     if data is None:
         return None
     if not path.is_relative_to(draft.state) and file_sha(data) != known.sha:
-        told = "it was there before" if not known.sha else "somebody edited it"
+        told = "it was there before" if not known.sha else _EDITED
         draft.tell("keep", path, why=told)
         return None
     draft.tell("remove", path)

@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from skillopt import __version__
 from skillopt.errors import BackendError, ConfigError
 from skillopt_sleep.disk import Disk
 from skillopt_sleep.install.record import read_installed
 from skillopt_sleep.journal import recover
+from skillopt_sleep.proposal import file_sha
 
 CLIENTS = ("claude", "codex", "copilot", "vscode")
 CONFIG = {
@@ -213,7 +215,34 @@ def test_a_foreign_skill_is_refused_and_an_edited_one_stays(person: Any) -> None
         person.install("codex")
     outcome = person.uninstall("codex")
     assert skill.read_text() == "edited"
-    assert ("keep", str(skill)) in {(step.action, step.path) for step in outcome.planned.steps}
+    assert ("keep", str(skill), True) in {(s.action, s.path, s.is_theirs) for s in outcome.planned.steps}
+
+
+def test_a_newer_version_takes_the_place_of_what_an_older_one_left(person: Any) -> None:
+    before = person.tree()
+    person.install("claude")
+    person.install("codex")
+    new = person.tree()
+    skill = person.home / ".codex/skills/skillopt-sleep/SKILL.md"
+    record = person.state.path / "installed.json"
+    gone = person.state.path / "plugin" / "of-the-older-one" / "file"
+    gone.parent.mkdir()
+    gone.write_text("old")
+    told = json.loads(record.read_text().replace(__version__, "0.0.9"))
+    old = file_sha(b"old")
+    told["files"] = [
+        {**each, "sha": old} if each["path"] == str(skill) else each for each in told["files"]
+    ] + [{"path": str(gone), "sha": old, "clients": ["claude"]}]
+    told["folders"].append({"path": str(gone.parent)})
+    record.write_text(json.dumps(told))
+    skill.write_text("old")
+    assert person.install("codex").is_changed
+    assert person.install("claude").is_changed
+    assert person.tree() == new
+    assert not gone.parent.exists()
+    person.uninstall("codex")
+    person.uninstall("claude")
+    assert person.tree() == before
 
 
 def test_an_entry_somebody_made_into_another_stays(person: Any) -> None:
