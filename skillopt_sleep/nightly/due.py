@@ -56,8 +56,8 @@ class Due:
 def slots(now: datetime, at: time, zone: tzinfo) -> Iterator[datetime]:
     """The slots around `now`, in order, as aware UTC.
 
-    An hour that a day does not have begins where the clock was put forward; one that it has twice counts
-    once, the first time.
+    A time that a day leaves out comes when it would have, had the clock not been put forward; one that comes
+    twice counts the first time.
     """
     today = now.astimezone(zone).date()
     # (two days, because a zone may skip a whole one)

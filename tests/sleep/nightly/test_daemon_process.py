@@ -130,6 +130,19 @@ def test_ended_in_the_middle_of_a_night(home: SleptHome, daemon: subprocess.Pope
     assert home.consumed()[late] == home.nights()[1].id
 
 
+def test_a_daemon_and_timers_for_one_night(home: SleptHome) -> None:
+    with home.start("daemon", "--json") as process:
+        timers = [home.start("run", "--if-due", "--json", "--quiet") for _ in range(2)]
+        told = [json.loads(timer.communicate(timeout=60)[0]) for timer in timers]
+        seen = ("no night", "night night-", "another run is going on")
+        until(lambda: any(words in log_of(home) for words in seen))
+        found = end(process)
+    assert found["harvests"] == 0
+    assert sum(each.get("due", False) for each in told) <= 1
+    assert len(home.nights()) == 1
+    assert set(home.consumed().values()) == {home.nights()[0].id}
+
+
 def _is_there(pid: int) -> bool:
     try:
         os.kill(pid, 0)

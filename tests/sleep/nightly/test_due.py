@@ -37,7 +37,7 @@ def is_due(now: datetime, finished: datetime | None, zone: ZoneInfo = BERLIN, at
         # an ordinary day
         ("2026-11-21T01:59:59", BERLIN, "03:00", "2026-11-20T02:00", "2026-11-21T02:00"),
         ("2026-11-21T02:00:00", BERLIN, "03:00", "2026-11-21T02:00", "2026-11-22T02:00"),
-        # the hour from 02:00 to 03:00 is left out: half past is where the clock was put forward to
+        # the hour from 02:00 to 03:00 is left out: half an hour after it began, the clock says 03:30
         ("2026-03-29T00:59:00", BERLIN, "02:30", "2026-03-28T01:30", "2026-03-29T01:30"),
         ("2026-03-29T01:30:00", BERLIN, "02:30", "2026-03-29T01:30", "2026-03-30T00:30"),
         ("2027-03-14T07:30:00", NEW_YORK, "02:30", "2027-03-14T07:30", "2027-03-15T06:30"),
