@@ -13,6 +13,7 @@ from typing import Any
 from skillopt.errors import BackendError, ConfigError
 from skillopt_sleep.home import HOME_VARIABLE, StateHome
 from skillopt_sleep.install.config_text import find
+from skillopt_sleep.install.edit import Keys
 from skillopt_sleep.install.engine import engine_file
 from skillopt_sleep.install.payload import (
     MARKETPLACE,
@@ -88,7 +89,7 @@ def claude(around: Surroundings) -> Wiring:
     config = around.folder("CLAUDE_CONFIG_DIR", ".claude")
     settings, copy = config / "settings.json", around.home.path / PLUGIN_FOLDER
     plugin = f"{NAME}@{MARKETPLACE}"
-    source = {"source": {"source": "directory", "path": str(copy)}}
+    source = {"source": _source(around)}
     remove = f"`claude plugin marketplace remove {MARKETPLACE}` takes it out."
     entries = [
         Entry(settings, "json", ("extraKnownMarketplaces", MARKETPLACE), source, by_hand=remove),
@@ -100,7 +101,9 @@ def claude(around: Surroundings) -> Wiring:
         entries.append(Entry(settings, "json", ("env", HOME_VARIABLE), str(around.home.path)))
     notes = ["Claude Code loads the plugin when it starts the next time: /skillopt-sleep status"]
     files = list(whole_plugin(copy))
-    if (other := _other_marketplace(settings, source)) is not None:
+    if (
+        other := _other_source(settings, ("extraKnownMarketplaces", MARKETPLACE), _source(around))
+    ) is not None:
         # The plugin is the same, and finds the program that is recorded here.
         entries, files = [], []
         install = f"`claude plugin install {plugin}` if it is not installed yet"
@@ -111,22 +114,28 @@ def claude(around: Surroundings) -> Wiring:
 def claude_leftovers(around: Surroundings) -> tuple[Entry, ...]:
     """What Claude Code notes of a plugin by itself, and keeps when the settings no longer name it."""
     folder = around.folder("CLAUDE_CONFIG_DIR", ".claude") / "plugins"
+    if _other_source(folder / "known_marketplaces.json", (MARKETPLACE,), _source(around)) is not None:
+        return ()
     return (
         Entry(folder / "known_marketplaces.json", "json", (MARKETPLACE,), None),
         Entry(folder / "installed_plugins.json", "json", ("plugins", f"{NAME}@{MARKETPLACE}"), None),
     )
 
 
-def _other_marketplace(settings: Path, ours: dict[str, Any]) -> str | None:
-    """Where a marketplace of our name comes from, None when there is none but ours; what cannot be read is
-    for the plan to refuse."""
+def _source(around: Surroundings) -> dict[str, str]:
+    """Where the marketplace comes from, as Claude Code says it."""
+    return {"source": "directory", "path": str(around.home.path / PLUGIN_FOLDER)}
+
+
+def _other_source(path: Path, keys: Keys, ours: dict[str, str]) -> str | None:
+    """Where the marketplace of our name at `keys` comes from, None when there is none but ours; what cannot
+    be read is for the plan to refuse."""
     try:
-        text = settings.read_text(encoding="utf-8")
-        found = find(text, "json", ("extraKnownMarketplaces", MARKETPLACE))[1]
+        found = find(path.read_text(encoding="utf-8"), "json", keys)[1]
     except (OSError, ValueError):
         return None
     source = found.get("source") if isinstance(found, dict) else None
-    if not isinstance(source, dict) or source == ours["source"]:
+    if not isinstance(source, dict) or source == ours:
         return None
     return str(source.get("repo") or source.get("url") or source.get("path") or "elsewhere")
 

@@ -330,19 +330,20 @@ def test_a_marketplace_of_that_name_from_elsewhere_stays(person: Any) -> None:
     assert (person.state.path / "engine").exists()
 
 
-def test_what_claude_noted_by_itself_goes_too(person: Any) -> None:
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_what_claude_noted_of_ours_by_itself_goes_too(person: Any, is_ours: bool) -> None:
     person.install("claude")
-    known = {"skillopt": {"installLocation": "x"}, "mine": {"installLocation": "y"}}
+    copy = str(person.state.path / "plugin") if is_ours else "/elsewhere"
+    theirs = {"mine": {"installLocation": "y"}}
+    known = {"skillopt": {"source": {"source": "directory", "path": copy}}, **theirs}
     plugins = {"version": 2, "plugins": {"skillopt-sleep@skillopt": [{}], "a@mine": [{}]}}
     paths = [
         person.write(f".claude/plugins/{name}.json", json.dumps(value, indent=2))
         for name, value in (("known_marketplaces", known), ("installed_plugins", plugins))
     ]
     person.uninstall("claude")
-    assert [json.loads(path.read_text()) for path in paths] == [
-        {"mine": {"installLocation": "y"}},
-        {"version": 2, "plugins": {"a@mine": [{}]}},
-    ]
+    left = [theirs, {"version": 2, "plugins": {"a@mine": [{}]}}] if is_ours else [known, plugins]
+    assert [json.loads(path.read_text()) for path in paths] == left
 
 
 @pytest.mark.parametrize(("client", "stride"), [("codex", 1), ("claude", 23)])
