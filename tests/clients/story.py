@@ -23,7 +23,7 @@ _EVIL = 'printf x >> "$HOME/evil"\n'
 @dataclass(frozen=True)
 class Story:
     """Each as it was at its moment. `before` and `after` are the files of the home by path; `own` is a
-    session that is marked as one of the night's."""
+    session that is marked as one of the night's, `source` what the plugin would install an engine from."""
 
     harness: Harness
     before: dict[str, bytes]
@@ -32,6 +32,7 @@ class Story:
     asked: Asked
     slashed: Asked
     own: Asked
+    source: str
     queue: dict[str, Any]
     harvested: Any
     uninstalled: dict[str, str]
@@ -59,6 +60,7 @@ def tell(kind: type[Harness], npm: Npm, folder: Path, url: str) -> Story:
         before = files(home)
         harness.install(url)
         listed = harness.listings()
+        source = bootstrap_from(harness)
         status = engine(home, "status")
         asked = harness.ask("what did it learn?")
         named = {"SKILLOPT_SLEEP_ENGINE": str(ENGINE)}
@@ -68,9 +70,20 @@ def tell(kind: type[Harness], npm: Npm, folder: Path, url: str) -> Story:
         harvested = engine(home, "harvest", "--sessions", "--all-projects")
         harness.uninstall()
         return Story(
-            harness, before, listed, status, asked, slashed, own, queue, harvested,
+            harness, before, listed, status, asked, slashed, own, source, queue, harvested,
             harness.listings(), files(home),
         )  # fmt: skip
+
+
+def bootstrap_from(harness: Harness) -> str:
+    """What the plugin, where the client keeps it, would install the engine from."""
+    kept = (harness.home / f".{harness.name}").rglob("scripts/bootstrap.sh")
+    (script,) = (path for path in kept if path.parents[1].name != "claude-code")  # that one is in the clone
+    done = subprocess.run(
+        ["sh", script, "--dry-run"], env=harness.env, cwd=harness.project, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return next(line.split()[1] for line in done.stderr.splitlines() if line.split()[0] == "from")
 
 
 def engine(home: Path, *words: str) -> Any:

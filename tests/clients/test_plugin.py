@@ -55,6 +55,13 @@ def test_naming_the_skill_gives_the_model_its_body(story: Story) -> None:
     assert body not in words(story, "asked")
 
 
+def test_the_plugin_finds_the_clone_that_the_client_made_of_the_marketplace(story: Story) -> None:
+    """An engine is installed from there."""
+    clone = Path(story.source)
+    assert story.harness.home / f".{story.harness.name}" in clone.parents
+    assert "marketplaces" in clone.parts
+
+
 def test_a_tool_call_gets_the_true_answer(story: Story) -> None:
     assert len(story.status["waiting"]) == 2
     for asked in (story.asked, story.slashed):
@@ -121,6 +128,16 @@ def said_by_hooks(asked: Asked) -> list[str]:
     return [json.loads(line)["systemMessage"] for line in told if line]
 
 
+def test_the_plugin_folder_is_a_marketplace_too(clients: Npm, tmp_path: Path) -> None:
+    env = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    claude = clients.bin("claude")
+    check([claude, "plugin", "marketplace", "add", "./plugins/claude-code"], env)
+    check([claude, "plugin", "install", f"{PLUGIN}@{MARKET}"], env)
+    told = check([claude, "plugin", "details", f"{PLUGIN}@{MARKET}"], env)
+    for part in ("Hooks (2)  SessionStart, SessionEnd", f"MCP servers (1)  {PLUGIN}", f"  {PLUGIN}, sleep"):
+        assert part in told
+
+
 def test_the_manifests_and_the_skill_are_valid(clients: Npm, tmp_path: Path) -> None:
     env = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     for folder in (ROOT, SKILL.parents[1]):
@@ -128,6 +145,7 @@ def test_the_manifests_and_the_skill_are_valid(clients: Npm, tmp_path: Path) -> 
     check([Path(sys.executable).with_name("agentskills"), "validate", SKILL], env)
 
 
-def check(command: list[Any], env: dict[str, str]) -> None:
-    done = subprocess.run(command, env=env, capture_output=True, text=True)
+def check(command: list[Any], env: dict[str, str]) -> str:
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
