@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from harnesses import HARNESSES, PLUGIN, Asked, Harness
+from git_server import ROOT
+from harnesses import HARNESSES, PLUGIN, Asked, Copilot, Harness
 from npm import Npm
 from story import begin, engine, files, queued
 
@@ -34,14 +37,27 @@ def wired(request: pytest.FixtureRequest, clients: Npm, tmp_path_factory: pytest
     home = harness.home
     with harness.server:
         before = files(home)
-        engine(home, "install", name, *_HOOK[name])
+        installed(harness, "install", *_HOOK[name])
         again = engine(home, "install", name, *_HOOK[name])
         listed = harness.listings()
         status = engine(home, "status")
         asked = harness.ask("what did it learn?")
         queue = queued(home)
-        engine(home, "uninstall", name)
+        installed(harness, "uninstall")
         return Wired(harness, before, again, listed, status, asked, queue, files(home))
+
+
+def installed(harness: Harness, *words: str) -> None:
+    """By the command; for Codex by the script, which finds the command."""
+    if harness.name != "codex":
+        act, *more = words
+        engine(harness.home, act, harness.name, *more)
+        return
+    script = ROOT / "plugins" / "codex" / "install.sh"
+    done = subprocess.run(
+        ["sh", script, *words], env=harness.env, cwd=harness.project, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_client_lists_what_was_installed(wired: Wired) -> None:
@@ -60,6 +76,11 @@ def test_the_end_of_the_session_is_queued(wired: Wired) -> None:
     assert wired.queue.keys() == {f"{wired.harness.name}-{wired.asked.session}.json"}
 
 
+@pytest.mark.parametrize("wired", ["copilot"], indirect=True)
+def test_where_a_hook_cannot_speak_to_the_person_the_model_does(wired: Wired) -> None:
+    assert "2 proposals wait" in str([request.body for request in wired.asked.requests])
+
+
 def test_an_uninstall_leaves_every_byte_that_the_person_set_and_no_trace(wired: Wired) -> None:
     for path in wired.harness.set_by_person():
         assert wired.after[path] == wired.before[path], path
@@ -71,3 +92,15 @@ def test_an_uninstall_leaves_every_byte_that_the_person_set_and_no_trace(wired: 
 
 def test_nothing_of_the_folder_one_works_in_is_run(wired: Wired) -> None:
     assert not (wired.harness.home / "evil").exists()
+
+
+def test_a_server_that_is_configured_by_hand_becomes_the_engine(
+    clients: Npm, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    harness = begin(Copilot, clients, tmp_path_factory.mktemp("by-hand") / "home")
+    script = ROOT / "plugins" / "copilot" / "mcp_server.py"
+    with harness.server:
+        harness.run("mcp", "add", PLUGIN, "--", sys.executable, "-I", str(script))
+        told = harness.ask("what did it learn?").result()
+    assert told["waiting"] == engine(harness.home, "status")["waiting"]
+    assert not (harness.home / "evil").exists()
