@@ -168,6 +168,7 @@ def _correction(
     change = change_between(current.last, ops, frozenset(spoken_names(tokens(said))), elsewhere.looks)
     remark = Remark(
         text=said,
+        request=current.turn.words.text,
         via=turn.words.via,
         interrupted=turn.interrupted,
         before=current.last,

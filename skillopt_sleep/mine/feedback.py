@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from skillopt_sleep.mine.cues import Cues
 from skillopt_sleep.mine.ops import Change, Op
-from skillopt_sleep.mine.words import parts, segments, tokens
+from skillopt_sleep.mine.words import parts, segments, stem, tokens
 
 _LONGEST_ACK = 5
 _FEW_WORDS = 3
@@ -33,9 +33,10 @@ _RELATES = frozenset({REJECTED, INTERRUPTED, HEARD_OFTEN, NAMES_LOST, AGAIN, STA
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Words said after the agent acted, with what it did before and after them."""
+    """Words said after the agent acted on a request, with what it did before and after them."""
 
     text: str
+    request: str
     via: str
     interrupted: bool
     before: tuple[Op, ...]
@@ -96,14 +97,20 @@ def spoken_names(words: Sequence[str]) -> Iterable[str]:
         yield a + b
 
 
-def _named(words: frozenset[str], changed: Iterable[str], cues: Cues) -> bool:
-    """Whether the words name one of the changed tokens, function words aside."""
+def _named(
+    words: frozenset[str], changed: Iterable[str], cues: Cues, *, but: frozenset[str] = frozenset()
+) -> bool:
+    """Whether the words name one of the changed tokens, function words and what is in `but` aside."""
     for token in changed:
         if token.lower() in words and (token.lower() not in cues.stop or token.startswith("-")):
             return True
-        if any(p in words and p not in cues.stop and len(p) > 1 for p in parts(token)):
+        if any(p in words and p not in but and p not in cues.stop and len(p) > 1 for p in parts(token)):
             return True
     return False
+
+
+def _pieces(changed: Iterable[str]) -> frozenset[str]:
+    return frozenset(p for token in changed for p in parts(token))
 
 
 def weigh(remark: Remark, cues: Cues) -> Weight:
@@ -130,11 +137,15 @@ def _structure(remark: Remark, named: frozenset[str], cues: Cues) -> Iterable[tu
         yield HEARD if remark.heard < _OFTEN else HEARD_OFTEN, 0.75 * min(remark.heard, ENOUGH)
     if all(op.kind == "look" for op in remark.before):
         return
+    if _asks_for_the_next(remark, named, cues):
+        return
     if change.reacted is not None and _named(named, change.reacted.tokens, cues):
         yield "names what was done", 0.75
-    if change.lost and _named(named, change.lost, cues):
+    # What is in both, as the folder of two files, neither went nor came.
+    both = _pieces(change.lost) & _pieces(change.gained)
+    if _named(named, change.lost, cues, but=both):
         yield NAMES_LOST, 1.25
-    if change.gained and _named(named, change.gained, cues):
+    if _named(named, change.gained, cues, but=both):
         yield "its words came true", 1.25 if change.again else 0.5
     elif any(_named(named, op.tokens, cues) for op in change.added):
         yield "its words were done", 0.75
@@ -142,6 +153,23 @@ def _structure(remark: Remark, named: frozenset[str], cues: Cues) -> Iterable[tu
         yield AGAIN, 1.0
     if remark.usual:
         yield "the same change elsewhere", 1.0
+
+
+def _asks_for_the_next(remark: Remark, named: frozenset[str], cues: Cues) -> bool:
+    """Whether a thing the request named gave way to a thing these words name instead: the same work asked for
+    again on something else. Nothing is wrong then with what was done, however much of it comes again."""
+    if remark.via == "rejection" or remark.interrupted or cues["corrective"].found_in(tokens(remark.text)):
+        return False
+    lost, gained = _things(remark.change.lost, cues), _things(remark.change.gained, cues)
+    said = {stem(name) for name in named}
+    asked = {stem(name) for name in spoken_names(tokens(remark.request))}
+    return bool((lost - gained) & asked - said and (gained - lost) & said - asked)
+
+
+def _things(changed: Iterable[str], cues: Cues) -> frozenset[str]:
+    """The stems of the names in changed words, function words aside."""
+    names = {name for token in changed for name in (token.lower(), *parts(token))}
+    return frozenset(stem(name) for name in names - cues.stop if len(name) > 1 or name.isdigit())
 
 
 def _words(remark: Remark, words: Sequence[str], structured: bool, cues: Cues) -> Iterable[tuple[str, float]]:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
-import anyio
 import pytest
 from build import build_home, make_projects
 from judge import Report, judge
+from one_night import nights_of
 from world import world_names
 
-from skillopt_sleep.harvest import harvest, select_sessions
-from skillopt_sleep.home import StateHome
-from skillopt_sleep.ledger import Ledger
-from skillopt_sleep.mine.embed import HashedNgrams
-from skillopt_sleep.night import Surroundings, project_night
-from skillopt_sleep.sources.registry import SOURCES
 from skillopt_sleep.task_view import task_views
 
 WORLDS = [(name, 1) for name in world_names()] + [("labor", 2)]
@@ -29,15 +21,7 @@ def judged(world: str, seed: int, folder: Path) -> Report:
     home.mkdir()
     truth = build_home(world, home, seed, folder / "code")
     make_projects(truth)
-    state = StateHome(folder / "state")
-    state.make()
-    around = Surroundings(state, home, datetime(2026, 11, 21, tzinfo=UTC), "night", HashedNgrams())
-    with Ledger.open(state.ledger) as ledger:
-        harvest(ledger, [SOURCES[name]((state.path,)) for name in SOURCES], env={}, home=home)
-        nights = [
-            anyio.run(partial(project_night, found, ledger, around, dry_run=True))
-            for found in select_sessions(ledger, None)
-        ]
+    nights = nights_of(home, folder / "state")
     lessons = [(n.project, lesson.text) for n in nights for p in n.proposals for lesson in p.lessons]
     tasks = [
         {"id": view.id, "intent": view.intent, "project": view.project, "sessions": list(view.sessions)}

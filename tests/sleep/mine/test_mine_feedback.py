@@ -174,7 +174,9 @@ def test_actions_before_any_words_belong_to_nobody() -> None:
 def remark(said: str, before: str, after: str, **more: object) -> Remark:
     a, b = command_ops(before), command_ops(after)
     change = change_between(a, b, frozenset(spoken_names(tokens(said))), {})
-    values: dict[str, object] = {"via": "prompt", "interrupted": False, "usual": False, "heard": 0}
+    values: dict[str, object] = {
+        "request": "", "via": "prompt", "interrupted": False, "usual": False, "heard": 0
+    }  # fmt: skip
     return Remark(said, before=a, change=change, **(values | more))  # type: ignore[arg-type]
 
 
@@ -214,3 +216,47 @@ def test_mining_does_not_depend_on_the_order_of_the_table() -> None:
     one = {e.id: len(e.corrections) for e in mine_episodes(sessions, load_cues()).episodes}
     other = {e.id: len(e.corrections) for e in mine_episodes(sessions[::-1], load_cues()).episodes}
     assert one == other
+
+
+SERIES = [
+    (
+        "run the tests of orders",
+        "test users please",
+        "pytest tests/test_orders.py",
+        "pytest tests/test_users.py",
+    ),
+    ("logs of carts", "show the plans logs", "kubectl logs deploy/carts", "kubectl logs deploy/plans"),
+    (
+        "how many rows in posts?",
+        "rows of tags",
+        'psql -c "select 1 from posts"',
+        'psql -c "select 1 from tags"',
+    ),
+    ("restart db1", "reboot db2 please", "ssh db1 sudo reboot", "ssh db2 sudo reboot"),
+    ("step 3", "and 4", "python run.py 3", "python run.py 4"),
+    ("the user table", "the order table too", "psql -c '\\d users'", "psql -c '\\d orders'"),
+]
+
+
+@pytest.mark.parametrize("via", ["prompt", "queued"])
+@pytest.mark.parametrize(("request_", "said", "before", "after"), SERIES)
+def test_the_same_work_on_the_next_thing_is_a_request(
+    english: Cues, request_: str, said: str, before: str, after: str, via: str
+) -> None:
+    series = weigh(remark(said, before, after, request=request_, via=via, usual=True), english)
+    assert not series.is_correction
+    for more in ({"via": "rejection"}, {"interrupted": True}):
+        assert weigh(remark(said, before, after, request=request_, **more), english).structure
+
+
+def test_a_correcting_word_makes_the_next_thing_a_correction(english: Cues) -> None:
+    said = "no, the cluster is eu"
+    before, after = "kubectl --cluster us get pods", "kubectl --cluster eu get pods"
+    assert weigh(remark(said, before, after, request="pods of the us cluster"), english).is_correction
+
+
+def test_what_two_files_share_is_neither_lost_nor_gained(english: Cues) -> None:
+    weight = weigh(
+        remark("now the payment tests", "pytest tests/test_auth.py", "pytest tests/test_billing.py"), english
+    )
+    assert not {"names what went", "its words came true"} & set(weight.structure)
