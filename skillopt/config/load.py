@@ -67,7 +67,8 @@ class _Layers:
         for entry in entries:
             refuse_secret("a key", entry.name, entry.where, self.env)
             if isinstance(entry.value, Scalar):
-                refuse_secret(masked(entry.name), entry.value.text, entry.where, self.env)
+                is_path = _is_path(entry, entry.value.text, folder)
+                refuse_secret(masked(entry.name), entry.value.text, entry.where, self.env, is_path=is_path)
             if entry.names[0] == "profiles":
                 read_profile_field(entry, self.profiles)
                 continue
@@ -120,6 +121,22 @@ class _Layers:
         return Resolved(config, MappingProxyType(origins))
 
 
+def _is_path(entry: Entry, text: str, folder: Path) -> bool:
+    """Whether the value of an entry is a path: by its key, or because it is there."""
+    try:
+        name = resolve_name(entry)
+    except ConfigError:
+        return False
+    return _is_there(folder / text) if name == TASK else keys()[name].kind == "path"
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # too long for a name
+        return False
+
+
 def _files(
     path: Path, env: Mapping[str, str], above: tuple[Path, ...], named_by: str
 ) -> Iterable[tuple[Path, Source]]:
@@ -130,7 +147,8 @@ def _files(
         raise ConfigError(f"{named_by}: the files inherit in a loop", why=chain, next="remove one _base_")
     source = read_source(path, named_by)
     for base in source.bases:
-        refuse_secret("_base_", base.text, base.where, env)
+        is_path = _is_there(path.parent / base.text)
+        refuse_secret("_base_", base.text, base.where, env, is_path=is_path)
         yield from _files(path.parent / base.text, env, (*above, real), base.where)
     yield path, source
 

@@ -24,6 +24,7 @@ _VALUE = re.compile(
     """,
     re.VERBOSE,
 )
+_PASSWORD = re.compile(r"://[^/\s@]*:[^/\s@]+@")
 _SHORTEST = 8
 _SHORTEST_WITHIN = 12
 _SHOWN = 60
@@ -49,9 +50,13 @@ def shown(text: str) -> str:
     return repr(hidden if len(hidden) <= _SHOWN else f"{hidden[:_SHOWN]}…")
 
 
-def refuse_secret(name: str, text: str, where: str, env: Mapping[str, str]) -> None:
-    """Raises ConfigError when `text` is shaped like a secret, or holds one that the environment has."""
-    if _VALUE.search(text):
+def refuse_secret(name: str, text: str, where: str, env: Mapping[str, str], *, is_path: bool = False) -> None:
+    """Raises ConfigError when `text` is shaped like a secret, or holds one that the environment has.
+
+    Folders are called what people like, `sk-learn-experiments` too: of a path only an address with a password
+    is shaped like one.
+    """
+    if (_PASSWORD if is_path else _VALUE).search(text):
         why = "it has the shape of a key or password"
     else:
         found = (

@@ -107,6 +107,26 @@ def test_what_only_looks_like_the_value_of_a_secret_variable_is_no_secret(tmp_pa
     assert load(path, env=env).config.env.out == tmp_path / "test-key" / "x"
 
 
+def test_a_folder_may_be_called_like_a_key(tmp_path: Path) -> None:
+    place = tmp_path / "sk-learn-experiments"
+    (place / "pk_of_all_the_tasks").mkdir(parents=True)
+    (place / "base.yaml").write_text("task: pk_of_all_the_tasks\nskill_init: sk-learn-seed-skill.md\n")
+    path = tmp_path / "a.yaml"
+    path.write_text("_base_: sk-learn-experiments/base.yaml\n")
+    resolved = load(path, overrides=[f"env.out={place}/out"], env={})
+    env = resolved.config.env
+    assert (env.split_dir, env.out) == (place / "pk_of_all_the_tasks", place / "out")
+    assert env.skill_init == place / "sk-learn-seed-skill.md"
+    kept = tmp_path / "kept.yaml"
+    kept.write_text(resolved.to_yaml())
+    assert load(kept, env={}).config == resolved.config
+    # Nothing is called so: it is a key.
+    for text in ("_base_: sk-learn-nothing-of-that.yaml", f"task: sk-{'learn' * 60}"):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match="holds a secret"):
+            load(path, env={})
+
+
 def test_what_looks_like_a_secret_is_masked() -> None:
     for text in (KEY, "ghp_" + "a1" * 15, "Bearer abcdefghij", "http://me:pw@host/", "AKIA" + "A" * 16):
         assert "[secret]" in masked(f"see {text} here")
