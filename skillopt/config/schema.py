@@ -89,7 +89,12 @@ class TrainSection:
     batch_size: int = _key(40, "training tasks in a batch", least=1)
     accumulation: int = _key(1, "batches in one step", least=1)
     seed: int = _key(42, "seed of every shuffle and draw", least=0)
-    budget_usd: float | None = _key(None, "US dollars the run may spend; null: no cap", above=0, counts=False)
+    budget_usd: float | None = _key(
+        None,
+        "US dollars the run may spend, where all models have a price; null: no cap",
+        above=0,
+        counts=False,
+    )
     budget_tokens: int | None = _key(None, "tokens the run may use", least=1, counts=False)
     budget_calls: int | None = _key(None, "model calls the run may make", least=1, counts=False)
 
