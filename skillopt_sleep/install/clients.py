@@ -24,13 +24,14 @@ from skillopt_sleep.install.payload import (
     file_of_plugin,
     whole_plugin,
 )
-from skillopt_sleep.install.wiring import Entry, OwnFile, Wiring
+from skillopt_sleep.install.wiring import Entry, OwnFile, Syntax, Wiring
 from skillopt_sleep.programs import find_program
 from skillopt_sleep.sources.vscode_places import PRODUCTS, user_folders
 
 PLUGIN_FOLDER = "plugin"
 """In the state home: the copy of the plugin that clients run from."""
 
+_PLUGIN = f"{NAME}@{MARKETPLACE}"
 _HOOK_SECONDS = 3
 _FORWARDED = (
     "CLAUDE_CONFIG_DIR", "CODEX_HOME", "COPILOT_HOME", "XDG_CONFIG_HOME",
@@ -88,13 +89,12 @@ def claude(around: Surroundings) -> Wiring:
     """
     config = around.folder("CLAUDE_CONFIG_DIR", ".claude")
     settings, copy = config / "settings.json", around.home.path / PLUGIN_FOLDER
-    plugin = f"{NAME}@{MARKETPLACE}"
     source = {"source": _source(around)}
     remove = f"`claude plugin marketplace remove {MARKETPLACE}` takes it out."
     entries = [
         Entry(settings, "json", ("extraKnownMarketplaces", MARKETPLACE), source, by_hand=remove),
         Entry(
-            settings, "json", ("enabledPlugins", plugin), True, by_hand=f"`claude plugin enable {plugin}`."
+            settings, "json", ("enabledPlugins", _PLUGIN), True, by_hand=f"`claude plugin enable {_PLUGIN}`."
         ),
     ]
     if not around.home.is_default:
@@ -106,7 +106,7 @@ def claude(around: Surroundings) -> Wiring:
     ) is not None:
         # The plugin is the same, and finds the program that is recorded here.
         entries, files = [], []
-        install = f"`claude plugin install {plugin}` if it is not installed yet"
+        install = f"`claude plugin install {_PLUGIN}` if it is not installed yet"
         notes = [f"Claude Code knows a marketplace {MARKETPLACE} already, from {other}: it stays. {install}."]
     return _wiring("claude", around, entries, files, notes)
 
@@ -118,7 +118,7 @@ def claude_leftovers(around: Surroundings) -> tuple[Entry, ...]:
         return ()
     return (
         Entry(folder / "known_marketplaces.json", "json", (MARKETPLACE,), None),
-        Entry(folder / "installed_plugins.json", "json", ("plugins", f"{NAME}@{MARKETPLACE}"), None),
+        Entry(folder / "installed_plugins.json", "json", ("plugins", _PLUGIN), None),
     )
 
 
@@ -161,6 +161,9 @@ def codex(around: Surroundings) -> Wiring:
             "Codex runs no hook that you have not approved: start `codex`, look at the two it asks about "
             "(`/hooks` shows them), and approve them. `codex exec` skips them silently until then."
         )
+    notes += _said_twice(
+        folder / "config.toml", "toml", ("plugins", _PLUGIN), f"codex plugin remove {_PLUGIN}"
+    )
     return _wiring("codex", around, entries, files, notes)
 
 
@@ -178,7 +181,9 @@ def copilot(around: Surroundings) -> Wiring:
         }
         told = json.dumps({"version": 1, "hooks": hooks}, indent=2) + "\n"
         files += [OwnFile(folder / "hooks" / f"{NAME}.json", told.encode()), *around.hook_files()]
-    return _wiring("copilot", around, entries, files, [])
+    settings, remove = folder / "settings.json", f"copilot plugin uninstall {_PLUGIN}"
+    notes = _said_twice(settings, "jsonc", ("enabledPlugins", _PLUGIN), remove)
+    return _wiring("copilot", around, entries, files, notes)
 
 
 def vscode(around: Surroundings) -> Wiring:
@@ -199,6 +204,18 @@ def vscode(around: Surroundings) -> Wiring:
     skills = around.folder("COPILOT_HOME", ".copilot")
     notes = ["VS Code asks whether you trust the server when a chat starts it for the first time."]
     return _wiring("vscode", around, entries, [file_of_plugin(SKILL, skills / SKILL)], notes)
+
+
+def _said_twice(path: Path, syntax: Syntax, keys: Keys, remove: str) -> list[str]:
+    """A note when the client has the plugin too, which brings the same."""
+    try:
+        is_there = find(path.read_text(encoding="utf-8"), syntax, keys)[0]
+    except (OSError, ValueError):
+        return []
+    told = (
+        f"The plugin {_PLUGIN} is installed too and brings the same: keep one, `{remove}` takes that one out."
+    )
+    return [told] if is_there else []
 
 
 def _wiring(

@@ -66,10 +66,18 @@ def is_ours(text: str, owned: OwnedEntry) -> bool:
 
 
 def take_out(text: str, owned: OwnedEntry) -> str:
-    """`text` without the entry, and without what was made to hold it and now is empty."""
+    """`text` without the entry, and without what was made to hold it and now is empty.
+
+    Raises ValueError when it cannot be taken out alone.
+    """
+    left = toml_text.without_table(text, owned.keys) if owned.syntax == "toml" else _json_without(text, owned)
+    if _rest(_all(left, owned.syntax), owned) != _rest(_all(text, owned.syntax), owned):
+        raise ValueError(f"{'.'.join(owned.keys)} cannot be told from what stands around it")
+    return left
+
+
+def _json_without(text: str, owned: OwnedEntry) -> str:
     value = json.loads(owned.value)
-    if owned.syntax == "toml":
-        return toml_text.without_table(text, owned.keys)
     with_comments = owned.syntax == "jsonc"
     text = json_text.without_entry(
         text, owned.keys, value, is_item=owned.is_item, with_comments=with_comments
@@ -101,6 +109,21 @@ def _is_same(value: Any, wanted: Any) -> bool:
     if isinstance(wanted, dict):
         return isinstance(value, dict) and all(value.get(key) == wanted[key] for key in wanted)
     return bool(value == wanted)
+
+
+def _rest(values: Any, owned: OwnedEntry, depth: int = 0) -> Any:
+    """What a text means apart from the entry and the empty things that hold it."""
+    if depth == len(owned.keys):
+        if not owned.is_item or not isinstance(values, list):
+            return None
+        value = json.loads(owned.value)
+        return [each for each in values if each != value] or None
+    if not isinstance(values, dict):
+        return values
+    key = owned.keys[depth]
+    inner = _rest(values[key], owned, depth + 1) if key in values else None
+    others = {name: value for name, value in values.items() if name != key}
+    return ({**others, key: inner} if inner is not None else others) or None
 
 
 def _all(text: str, syntax: Syntax) -> Any:

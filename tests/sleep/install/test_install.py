@@ -296,6 +296,31 @@ def test_what_is_no_plain_file_is_refused(person: Any, spoil: Callable[[Path], o
         person.install("copilot")
 
 
+@pytest.mark.parametrize(
+    ("client", "name", "text"),
+    [
+        ("codex", ".codex/config.toml", '[plugins."skillopt-sleep@skillopt"]\nenabled = true\n'),
+        ("copilot", ".copilot/settings.json", '{"enabledPlugins": {"skillopt-sleep@skillopt": true}}'),
+    ],
+)
+def test_a_plugin_that_brings_the_same_is_told(person: Any, client: str, name: str, text: str) -> None:
+    assert not any("brings the same" in note for note in person.install(client).notes)
+    person.uninstall(client)
+    person.write(name, text)
+    assert any("brings the same" in note for note in person.install(client).notes)
+
+
+def test_what_cannot_be_told_from_its_surroundings_stays(person: Any) -> None:
+    person.install("codex")
+    path = person.home / CONFIG["codex"]
+    words = 'a = """\n[mcp_servers.skillopt-sleep]\n"""\nb = """\n[x]\n"""\n'
+    path.write_text(words + path.read_text())
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match="left as it is"):
+        person.uninstall("codex")
+    assert path.read_bytes() == before
+
+
 def test_the_skill_goes_with_the_last_client_that_reads_it(person: Any) -> None:
     before = person.tree()
     person.install("copilot")
