@@ -25,6 +25,7 @@ class EditOutcome(StrEnum):
     PROTECTED = "protected"
     DUPLICATE = "duplicate"
     EMPTY = "empty"
+    NOT_WRITTEN = "not_written"
 
 
 @dataclass(frozen=True, slots=True)

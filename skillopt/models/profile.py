@@ -51,6 +51,12 @@ class Profile:
                 why=f"the environment has no {self.key_variable}",
                 next=f"export {self.key_variable}, or put it into a .env file beside the configuration",
             )
+        if not (found.isascii() and found.isprintable()):
+            raise ConfigError(
+                f"{self.key_variable} holds a character that no key has",
+                why="a line break, or one that is not ASCII, cannot be sent",
+                next="copy the key again, as one line",
+            )
         return found or None
 
 

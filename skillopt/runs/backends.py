@@ -50,6 +50,12 @@ def backend_of(role: Role, config: RunConfig, env: Mapping[str, str], *, needs_k
         )
     )
     if name in BACKENDS_WITHOUT_SERVER:
+        if role == "judge":
+            raise ConfigError(
+                f"{name} is no judge",
+                why="some tasks have a rubric, and it scores none",
+                next="name a profile in model.judge_backend and a model in model.judge",
+            )
         return Backend(role, asked or name, sampling)
     known = {**builtin_profiles(), **config.profiles}
     try:

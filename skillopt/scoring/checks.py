@@ -175,9 +175,13 @@ def _count(arg: Json) -> int:
 
 
 def _finite(arg: Json) -> float:
-    if isinstance(arg, bool) or not isinstance(arg, int | float) or not math.isfinite(arg):
+    try:
+        number = math.nan if isinstance(arg, bool) or not isinstance(arg, int | float) else float(arg)
+    except OverflowError as error:
+        raise _BadArgumentError("a number that is not as large is needed") from error
+    if not math.isfinite(number):
         raise _BadArgumentError("a number is needed")
-    return float(arg)
+    return number
 
 
 def _fields(arg: Json, needed: Iterable[str], optional: Iterable[str] = ()) -> Mapping[str, Json]:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 
-from skillopt.core.edit import Candidate, Edit, Patch, apply_edits
+from skillopt.core.edit import Candidate, Edit, EditOutcome, EditReport, Patch, apply_edits
 from skillopt.core.skill import Skill
 from skillopt.core.state import StepRecord
 from skillopt.core.task import Json
@@ -19,7 +19,7 @@ from skillopt.protocols import Comparison, Model, ModelRequest, OptimizerContext
 from skillopt.train import replies, shown
 from skillopt.train.modes import MODES, UpdateMode
 from skillopt.train.parallel import Crew
-from skillopt.train.regions import APPENDIX, SLOW_UPDATE, in_region, notes_of
+from skillopt.train.regions import APPENDIX, SLOW_UPDATE, content_of, in_region, notes_of
 from skillopt.train.rewrite import rewritten
 
 T = TypeVar("T")
@@ -168,7 +168,6 @@ class ModelOptimizer:
         """
         notes = tuple(edit for patch in patches for edit in patch.edits if edit.within is not None)
         bodies = [replace(p, edits=tuple(e for e in p.edits if e.within is None)) for p in patches]
-        merged: list[Patch] = []
         failures, successes = (
             [body for body in bodies if body.edits and body.origin == origin]
             for origin in ("failures", "successes")
@@ -266,38 +265,40 @@ class ModelOptimizer:
     async def update(self, skill: Skill, patch: Patch) -> Candidate:
         """The candidate: edits applied, suggestions carried out, or the document written anew.
 
-        Front matter and protected regions stay. Raises BackendError when suggestions could not be written.
+        Front matter and protected regions stay. Where suggestions could not be written the skill stays.
         """
         body = tuple(edit for edit in patch.edits if edit.within is None)
         notes = tuple(edit for edit in patch.edits if edit.within is not None)
         if self.settings.update_mode == "patch" or not body:
             candidate = apply_edits(skill, patch.edits)
             return await self._compacted(skill, candidate) if notes else candidate
-        text = (
-            body[0].text if self.settings.update_mode == "full_rewrite" else await self._written(skill, body)
-        )
-        candidate = rewritten(skill, text, body)
+        if self.settings.update_mode == "full_rewrite":
+            candidate = rewritten(skill, body[0].text, body)
+        else:
+            candidate = await self._written(skill, body)
         if notes:
             added = apply_edits(Skill(candidate.text, skill.kind), notes)
             candidate = Candidate(added.text, skill.sha, (*candidate.reports, *added.reports))
             return await self._compacted(skill, candidate)
         return candidate
 
-    async def _written(self, skill: Skill, suggestions: Sequence[Edit]) -> str:
-        listed = "\n".join(
-            f"[{i}] {one.text}" + (f" ({one.rationale})" if one.rationale else "")
-            for i, one in enumerate(suggestions)
-        )
-        return await self._ask(
-            "rewrite",
-            "rewrite",
-            replies.SKILL,
-            replies.read_text("skill"),
-            skill=skill.text,
-            suggestions=listed,
-            meta_skill=shown.NOTHING,
-            alone=True,
-        )
+    async def _written(self, skill: Skill, suggestions: Sequence[Edit]) -> Candidate:
+        try:
+            text = await self._ask(
+                "rewrite",
+                "rewrite",
+                replies.SKILL,
+                replies.read_text("skill"),
+                skill=skill.text,
+                suggestions=shown.suggestions_text(suggestions),
+                meta_skill=shown.NOTHING,
+                alone=True,
+            )
+        except BackendError as error:
+            _unusable(error, "the skill stays as it is")
+            reports = tuple(EditReport(one, EditOutcome.NOT_WRITTEN) for one in suggestions)
+            return Candidate(skill.text, skill.sha, reports)
+        return rewritten(skill, text, suggestions)
 
     async def _compacted(self, skill: Skill, candidate: Candidate) -> Candidate:
         """The candidate with its appendix joined to at most `appendix_notes` lines."""
@@ -328,8 +329,6 @@ class ModelOptimizer:
     async def slow_update(self, pairs: Sequence[Comparison], context: OptimizerContext) -> Candidate | None:
         """The current skill with guidance from the comparison in place of the guidance it had; None, so that
         the old one stays, when the reply cannot be used."""
-        region = context.skill.region(SLOW_UPDATE)
-        current = context.skill.text[region.inner_start : region.inner_end].strip() if region else ""
         try:
             guidance = await self._ask(
                 "slow_update",
@@ -340,7 +339,7 @@ class ModelOptimizer:
                 skill=context.skill.text,
                 pairs=shown.pairs_text(pairs),
                 meta_skill=context.meta_skill or shown.NOTHING,
-                guidance=current or shown.NOTHING,
+                guidance=content_of(context.skill, SLOW_UPDATE) or shown.NOTHING,
                 alone=True,
             )
         except BackendError as error:

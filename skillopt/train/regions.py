@@ -11,14 +11,17 @@ SLOW_UPDATE = "SLOW_UPDATE"
 
 def notes_of(skill: Skill) -> list[str]:
     """The lines of the appendix."""
-    region = skill.region(APPENDIX)
-    text = skill.text[region.inner_start : region.inner_end] if region else ""
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    return [line.strip() for line in content_of(skill, APPENDIX).splitlines() if line.strip()]
+
+
+def content_of(skill: Skill, name: str) -> str:
+    """What stands in a region, empty when the skill has none of that name."""
+    region = skill.region(name)
+    return skill.text[region.inner_start : region.inner_end].strip() if region else ""
 
 
 def in_region(skill: Skill, name: str, text: str) -> Candidate:
     """The skill with `text` as the whole content of a region."""
-    region = skill.region(name)
-    current = skill.text[region.inner_start : region.inner_end].strip() if region else ""
+    current = content_of(skill, name)
     edit = Edit("replace", text, current, within=name) if current else Edit("append", text, within=name)
     return apply_edits(skill, [edit])

@@ -40,6 +40,14 @@ def edits_text(edits: Sequence[Edit]) -> str:
     return "\n".join(f"[{i}] {_json(edit_json(edit))}" for i, edit in enumerate(edits)) or NOTHING
 
 
+def suggestions_text(suggestions: Sequence[Edit]) -> str:
+    """The suggestions numbered from 0, each with its reason."""
+    return "\n".join(
+        f"[{i}] {one.text}" + (f" ({one.rationale})" if one.rationale else "")
+        for i, one in enumerate(suggestions)
+    )
+
+
 def rejected_text(rejected: Sequence[RejectedEdit]) -> str:
     """Edits the gate turned down, with the scores that spoke against them."""
     return "\n".join(

@@ -108,6 +108,7 @@ def test_check(op: str, arg: Json, trajectory: Trajectory, passes: bool) -> None
         ("section_contains", {"section": "a", "text": "b", "x": 1}, "section, text"),
         ("json_valid", "x", "takes no argument"),
         ("number", "3", "a number is needed"),
+        ("number", 10**400, "not as large"),
         ("number", float("nan"), "a number is needed"),
         ("exit_code", "0", "an exit code"),
         ("exact", [], "at least one"),

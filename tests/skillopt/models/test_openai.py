@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from skillopt.errors import BackendError
+from skillopt.errors import BackendError, ConfigError
 from skillopt.models.line import Line, RetryRules
 from skillopt.models.openai import OpenAIModel, Sampling
 from skillopt.models.profile import Profile
@@ -212,3 +212,11 @@ async def test_a_retry_after_is_waited_for() -> None:
         async with model:
             assert (await model.complete(ask())).text == "yes"
     assert times == [pytest.approx(1.0)]
+
+
+@pytest.mark.parametrize("key", ["one\ntwo-lines-4711", "an-ellipsis\u2026-4711", "a-bell\x07-4711"])
+def test_a_key_that_cannot_be_sent_is_refused_unquoted(key: str) -> None:
+    with pytest.raises(ConfigError, match="HERE_KEY holds a character") as caught:
+        PROFILE.key({"HERE_KEY": key})
+    assert "4711" not in str(caught.value)
+    assert PROFILE.key({"HERE_KEY": " k-secret\n"}) == "k-secret"

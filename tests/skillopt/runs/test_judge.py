@@ -43,6 +43,13 @@ def test_another_judge_scores_anew_and_asks_the_agent_nothing_again(judged: Lab)
     assert by_judge["lenient"]["paid"] == 0
 
 
+def test_the_toy_is_no_judge(judged: Lab) -> None:
+    done = judged.run("train", "--set", "model.optimizer_backend=toy")
+    assert done.returncode == 2
+    assert "toy is no judge" in done.stderr
+    assert not judged.out.exists()
+
+
 def test_a_run_begun_under_one_judge_is_scored_by_the_judge_it_goes_on_with(judged: Lab) -> None:
     def unable(request: ServerRequest) -> str:
         return "no object" if request.stage == "reflect" else respond(request)

@@ -203,6 +203,21 @@ async def test_a_rewrite_keeps_front_matter_and_regions(mode: UpdateMode) -> Non
     assert [r.outcome for r in spoilt.reports] == [EditOutcome.PROTECTED]
 
 
+@pytest.mark.parametrize(
+    "script",
+    [["prose", "and again"], [BackendError("HTTP 400", why="the prompt is too long", is_permanent=True)]],
+    ids=["prose", "refused"],
+)
+async def test_suggestions_that_cannot_be_written_leave_the_skill(script: list[str | BackendError]) -> None:
+    one = optimizer(ScriptedModel(script), update_mode="rewrite_from_suggestions")
+    candidate = await one.update(SKILL, Patch((Edit("append", "be quick"),)))
+    assert (candidate.text, candidate.applied) == (SKILL.text, ())
+    assert [report.outcome for report in candidate.reports] == [EditOutcome.NOT_WRITTEN]
+    down = optimizer(ScriptedModel([BackendError("down")]), update_mode="rewrite_from_suggestions")
+    with pytest.raises(BackendError, match="down"):
+        await down.update(SKILL, Patch((Edit("append", "be quick"),)))
+
+
 async def test_lapses_go_to_an_appendix_that_stays_small() -> None:
     def notes(request: ModelRequest) -> str:
         lines = ["kept"] if "too many" in request.system else ["one", "two", "three"]
