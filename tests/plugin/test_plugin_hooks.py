@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import stat
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -119,6 +120,20 @@ def test_a_huge_payload_is_not_read_to_its_end(desk: Desk) -> None:
     payload = sent({"session_id": "s1"})[:-1] + b', "x": "' + b"y" * 5_000_000 + b'"}'
     assert desk.sh(END, stdin=payload).returncode == 0
     assert list(queued(desk)) == ["codex-s1.json"]
+
+
+def test_a_client_that_never_ends_what_it_sends_is_not_waited_for(desk: Desk) -> None:
+    if not shutil.which("timeout", path="/usr/bin:/bin"):
+        pytest.skip("this system has no timeout")
+    hook = subprocess.Popen(
+        ["/bin/sh", desk.plugin / END], env={"HOME": str(desk.home)}, stdin=subprocess.PIPE
+    )
+    with hook:
+        assert hook.stdin
+        hook.stdin.write(sent(CLAUDE))
+        hook.stdin.flush()
+        assert hook.wait(timeout=60) == 0
+    assert list(queued(desk)) == [f"claude-{CLAUDE['session_id']}.json"]
 
 
 def test_no_stdin_at_all_is_no_failure(desk: Desk) -> None:

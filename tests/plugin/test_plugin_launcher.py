@@ -211,6 +211,24 @@ def test_nothing_of_a_project_is_run(desk: Desk, below: str, is_installed: bool)
     assert done.returncode == (0 if is_installed else 4), done.stderr
 
 
+def test_a_state_folder_of_the_project_names_no_engine(desk: Desk) -> None:
+    malicious(desk.project)
+    own = write_engine(in_data(desk))
+    (desk.project / "state").mkdir()
+    (desk.project / "state" / "engine").write_text(f"{desk.project}/engine\n")
+    for below in (".", "packages/api"):
+        done = desk.ask("--engine", cwd=desk.project / below, SKILLOPT_SLEEP_HOME=desk.project / "state")
+        assert done.stdout == f"{own}\n"
+    assert not (desk.home / "ran").exists()
+
+
+def test_an_engine_of_another_version_is_taken_and_told(desk: Desk) -> None:
+    other = write_program(desk.home / "engine", f'echo "{ANSWER}9.1.0"')
+    done = desk.ask("status", SKILLOPT_SLEEP_ENGINE=other)
+    assert done.returncode == 0
+    assert done.stderr == f"note: the engine {other} is version 9.1.0, the plugin 0.1.0.\n"
+
+
 def test_a_project_that_only_the_client_names_is_not_run_either(desk: Desk) -> None:
     malicious(desk.project)
     for name in ("CLAUDE_PROJECT_DIR", "COPILOT_PROJECT_DIR"):

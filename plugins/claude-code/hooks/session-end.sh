@@ -21,7 +21,10 @@ esac
 [ -d "$state" ] || [ -z "${SKILLOPT_SLEEP_HOME:-}" ] || exit 0
 [ ! -t 0 ] || exit 0
 
-told=$(head -c 65536 | tr -cd '[:print:]\n' |
+# What a client sends is small; one that never ends it must not keep us.
+limit=
+if command -v timeout >/dev/null; then limit='timeout 1'; fi
+told=$($limit cat | head -c 65536 | tr -cd '[:print:]\n' |
     grep -oE '"(session_id|sessionId)" *: *"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"|"(transcript_path|transcriptPath)" *: *"[^"]*"')
 id=
 path=

@@ -119,24 +119,29 @@ find_projects() {
         [ "$claude$copilot" = // ]; then is_known=; fi
 }
 
+# Whether $1, a physical path, is one of those folders or lies in one.
+is_of_projects() {
+    for each in "$here" "$here_root" "$claude" "$claude_root" "$copilot" "$copilot_root" "$caller" "$caller_root"; do
+        [ "$each" ] || continue
+        [ "$1" != "$each" ] || return 0
+        # Who works in the home folder itself, or above, has programs of their own below.
+        case ${person%/}/ in
+        "${each%/}"/*) continue ;;
+        esac
+        case $1/ in
+        "$each"/*) return 0 ;;
+        esac
+    done
+    return 1
+}
+
 # Whether the programs of $1, an entry of PATH, may be run.
 is_safe_entry() {
     case $1 in
     /*) ;;
     *) return 1 ;;
     esac
-    entry=$(physical "$1") && [ "$entry" ] && [ "$here" ] || return 1
-    for each in "$here" "$here_root" "$claude" "$claude_root" "$copilot" "$copilot_root" "$caller" "$caller_root"; do
-        [ "$entry" = "$each" ] && return 1
-        # Who works in the home folder itself, or above, has programs of their own below.
-        case ${person%/}/ in
-        "${each%/}"/*) continue ;;
-        esac
-        case $entry/ in
-        "$each"/*) return 1 ;;
-        esac
-    done
-    return 0
+    entry=$(physical "$1") && [ "$entry" ] && [ "$here" ] && ! is_of_projects "$entry"
 }
 
 # Calls `$1 ENTRY` for each safe entry of the person's PATH until one succeeds.
