@@ -6,13 +6,10 @@ import sys
 
 import click
 
-from skillopt import __version__
 from skillopt.cli.output import LazyGroup, run_command, say_text
+from skillopt_sleep.cli.start import PROTOCOL
 
 PROGRAM = "skillopt-sleep"
-
-PROTOCOL = f"{PROGRAM}-protocol 1 {__version__}"
-"""What `--protocol` prints: other programs bear this name, and whoever starts it has to know it is ours."""
 
 _REVIEW = "skillopt_sleep.cli.review_commands"
 

@@ -9,7 +9,7 @@ quote() { printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"; }
 physical() { (cd -P -- "$1" 2>/dev/null && pwd -P); }
 
 plugin_version() {
-    sed -n 's/^ *"version": *"\([0-9A-Za-z.+-]*\)".*/\1/p' "$root/.claude-plugin/plugin.json" | head -n 1
+    sed -n 's/^ *"version": *"\([0-9A-Za-z.+-]*\)".*/\1/p' "$root/.claude-plugin/plugin.json"
 }
 
 # Sets `state` to the folder of the state, or to nothing when no folder can be told.
@@ -95,28 +95,33 @@ find_source() {
     fi
 }
 
-# The folder with `.git` that $1 lies in; only looked at.
-git_root() {
-    each=$1
-    while [ "$each" ] && [ ! -e "$each/.git" ]; do each=${each%/*}; done
-    printf %s "$each"
+# Sets `found` to the folder with `.git` that $1 lies in, or to nothing. Git is not asked.
+find_git_root() {
+    found=$1
+    while [ "$found" ] && [ ! -e "$found/.git" ]; do found=${found%/*}; done
 }
 
 # Sets the folders that no program may come from: those the person works in.
 find_projects() {
     here=$(pwd -P) || here=
-    claude=$(physical "${CLAUDE_PROJECT_DIR:-/}")
-    copilot=$(physical "${COPILOT_PROJECT_DIR:-/}")
+    claude=
+    copilot=
+    [ -z "${CLAUDE_PROJECT_DIR:-}" ] || claude=$(physical "$CLAUDE_PROJECT_DIR")
+    [ -z "${COPILOT_PROJECT_DIR:-}" ] || copilot=$(physical "$COPILOT_PROJECT_DIR")
     caller=$(physical "/proc/$PPID/cwd")
-    here_root=$(git_root "$here")
-    claude_root=$(git_root "$claude")
-    copilot_root=$(git_root "$copilot")
-    caller_root=$(git_root "$caller")
+    find_git_root "$here"
+    here_root=$found
+    find_git_root "$claude"
+    claude_root=$found
+    find_git_root "$copilot"
+    copilot_root=$found
+    find_git_root "$caller"
+    caller_root=$found
     person=$(physical "${HOME:-/}")
     # A client that starts servers in the plugin's folder may not say where the person works.
     is_known=yes
     if [ "$here" = "$root" ] && [ "${caller:-$root}" = "$root" ] &&
-        [ "$claude$copilot" = // ]; then is_known=; fi
+        [ -z "$claude$copilot" ]; then is_known=; fi
 }
 
 # Whether $1, a physical path, is one of those folders or lies in one.
