@@ -138,6 +138,7 @@ class Claude(Harness):
             "ANTHROPIC_BASE_URL": self.server.url.removesuffix("/v1"),
             "ANTHROPIC_API_KEY": KEY,
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "MCP_CONNECTION_NONBLOCKING": "0",  # a busy machine starts the server later than the client asks
             "DISABLE_TELEMETRY": "1",
             "DISABLE_AUTOUPDATER": "1",
         }
