@@ -24,13 +24,22 @@ from skillopt_sleep.cli.options import (
     source_names,
 )
 from skillopt_sleep.home import StateHome
+from skillopt_sleep.install.engine import own_program
 from skillopt_sleep.nightly.due import slot_after
 from skillopt_sleep.nightly.zone import local_zone
 from skillopt_sleep.schedule.choose import NAMES, choose, of_platform, schedulers
 from skillopt_sleep.schedule.entry import Entry, name_of
-from skillopt_sleep.schedule.keeping import Looked, differences, look_for, make_entry, put, take_out
+from skillopt_sleep.schedule.keeping import (
+    Looked,
+    differences,
+    install_again,
+    look_for,
+    make_entry,
+    put,
+    take_out,
+)
 from skillopt_sleep.schedule.log import log_path
-from skillopt_sleep.schedule.program import may_vanish, own_program
+from skillopt_sleep.schedule.program import may_vanish
 from skillopt_sleep.schedule.scheduler import Plan, Scheduler
 from skillopt_sleep.settings import Settings, load_settings, time_of_day
 
@@ -154,7 +163,7 @@ def _wanted(caller: Caller, home: StateHome, options: Mapping[str, Any]) -> _Wan
         since_option=options["since"],
     )
     at = time_of_day(settings.at)
-    program = own_program(sys.argv[0], sys.executable, caller.cwd)
+    program = own_program(sys.argv[0], sys.executable)
     entry = make_entry(home, program, _given(options), caller.env, at.minute)
     return _Wanted(entry, settings, slot_after(caller.now, at, local_zone()))
 
@@ -220,8 +229,7 @@ def _status_json(caller: Caller, home: StateHome, looked: Looked) -> dict[str, o
     entries = []
     for scheduler, found in looked.kept:
         at = _at_of(found.entry, settings)
-        wrong = [] if found.is_active else [f"{scheduler.name} does not go by it"]
-        program = own_program(sys.argv[0], sys.executable, caller.cwd)
+        program = own_program(sys.argv[0], sys.executable)
         now = make_entry(home, program, (), caller.env, 0)
         entries.append(
             {
@@ -229,10 +237,10 @@ def _status_json(caller: Caller, home: StateHome, looked: Looked) -> dict[str, o
                 **(_entry_json(found.entry) if found.entry else {"name": name_of(home.path)}),
                 "active": found.is_active,
                 "next_night": slot_after(caller.now, time_of_day(at), local_zone()).isoformat(),
-                "wrong": [*wrong, *differences(found, now, minute=time_of_day(at).minute)],
+                "wrong": differences(found, now, minute=time_of_day(at).minute),
             }
         )
-    following = "skillopt-sleep schedule install"
+    following = install_again(looked.kept[0][1].entry if looked.kept else None, home)
     if entries and not any(each["wrong"] for each in entries):
         following = "skillopt-sleep status" if settings.projects else OPT_IN
     return {

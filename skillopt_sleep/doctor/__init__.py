@@ -14,6 +14,7 @@ from skillopt_sleep.doctor.kept import (
 )
 from skillopt_sleep.doctor.ledger import examine_ledger
 from skillopt_sleep.doctor.place import examine_python, examine_state
+from skillopt_sleep.doctor.timers import examine_schedule
 from skillopt_sleep.doctor.transcripts import examine_transcripts
 from skillopt_sleep.doctor.wired import examine_wiring
 
@@ -22,6 +23,7 @@ _EXAMINATIONS: tuple[tuple[str, Examination], ...] = (
     ("state", examine_state),
     ("settings", examine_settings),
     ("lock", examine_lock),
+    ("schedule", examine_schedule),
     ("journal", examine_interruptions),
     ("records", examine_records),
     ("ledger", examine_ledger),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,15 +86,32 @@ def take_out(name: str, among: Iterable[Scheduler]) -> tuple[str, ...]:
     return tuple(scheduler.name for scheduler, _ in looked.kept if scheduler.remove(name))
 
 
+def install_again(entry: Entry | None, home: StateHome) -> str:
+    """The command that installs the entry once more, with the options it has."""
+    words = list(entry.command) if entry else []
+    options = words[words.index("--home") + 2 :] if "--home" in words else []
+    place = [] if home.is_default else ["--home", str(home.path)]
+    return shlex.join(["skillopt-sleep", "schedule", "install", *options, *place])
+
+
+def wrong_with(found: Found) -> list[str]:
+    """Why an entry does not do what it was made for."""
+    told = [] if found.is_active else ["the scheduler does not go by it"]
+    if found.entry is None:
+        return [*told, "it was changed by hand and cannot be read any more"]
+    if not found.is_whole:
+        told.append("it was changed by hand, or another version wrote it")
+    if not os.access(found.entry.program, os.X_OK):
+        told.append(f"the program it starts is not there any more: {found.entry.program}")
+    return told
+
+
 def differences(found: Found, now: Entry, *, minute: int) -> list[str]:
-    """How an entry differs from the one that would be installed with its options now."""
-    there = found.entry
+    """What is wrong with an entry, and how it differs from the one that would be installed now."""
+    told, there = wrong_with(found), found.entry
     if there is None:
-        return ["it was changed by hand and cannot be read any more"]
-    told = [] if found.is_whole else ["it was changed by hand, or another version wrote it"]
-    if not os.access(there.program, os.X_OK):
-        told.append(f"the program it starts is not there any more: {there.program}")
-    elif there.program != now.program:
+        return told
+    if os.access(there.program, os.X_OK) and there.program != now.program:
         told.append(f"it starts {there.program}; this program is {now.program}")
     before, after = dict(there.environment), dict(now.environment)
     for name in sorted(before.keys() | after.keys()):

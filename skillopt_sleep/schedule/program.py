@@ -1,34 +1,14 @@
-"""Which program an entry starts, and whether it will still be there next month."""
+"""Whether the program that an entry starts will still be there next month."""
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
-from skillopt.errors import ConfigError
 from skillopt_sleep.scope import git_root
 
-PROGRAM = "skillopt-sleep"
 _CACHED = ("archive-v0", "builds-v0", ".tox", ".nox")
 """Folders of tools that make environments for once."""
-
-
-def own_program(called_as: str, executable: str, cwd: Path) -> Path:
-    """The installed command that runs now, as it was called or beside its Python. Links stay links, for an
-    upgrade leads them elsewhere. Raises ConfigError when there is none."""
-    called = cwd / called_as
-    # (the name alone says nothing when Python was started with -m or -c)
-    beside = Path(executable).with_name(PROGRAM)
-    for path in (called, beside):
-        name = path.name.removesuffix(".exe")
-        if name == PROGRAM and path.is_file() and os.access(path, os.X_OK):
-            return Path(os.path.normpath(path))
-    raise ConfigError(
-        f"there is no telling which {PROGRAM} is to run at night",
-        why=f"this one was started as {called_as}, and there is none at {beside}",
-        next=f"install it, for example with `uv tool install skillopt`, and run `{PROGRAM} schedule install`",
-    )
 
 
 def may_vanish(program: Path) -> str:

@@ -176,6 +176,7 @@ def test_no_word_of_a_new_session_is_stored(
 
     told = home.run("harvest", "--all-projects")
 
+    assert home.holds(CANARY) == []
     assert (
         f"Kept out, and nothing of it stored: {'2 sessions' if reason == 'marker' else '1 session'}" in told
     )

@@ -27,9 +27,13 @@ class Outcome:
 
 
 def schedule(desk: Desk, *words: str, **env: str) -> Outcome:
+    return sleep(desk, "schedule", *words, **env)
+
+
+def sleep(desk: Desk, *words: str, **env: str) -> Outcome:
     measured = {key: value for key, value in os.environ.items() if key.startswith("COVERAGE_")}
     done = subprocess.run(
-        [COMMAND, "schedule", *words],
+        [COMMAND, *words],
         cwd=desk.home,
         env={**desk.env, "LANG": "C.UTF-8", **measured, **env},
         stdin=subprocess.DEVNULL,
@@ -145,12 +149,15 @@ def test_another_scheduler_takes_the_entry_over(desk: Desk) -> None:
 
 
 def test_status_says_what_is_wrong(desk: Desk, program: Path) -> None:
-    schedule(desk, "install", "--with", "cron", CODEX_HOME="/then")
+    schedule(desk, "install", "--with", "cron", "--at", "02:00", CODEX_HOME="/then")
     there = desk.crontab.read_text()
     desk.crontab.write_text(there.replace(str(COMMAND), str(program)))
     other = schedule(desk, "status", "--json", CODEX_HOME="/now")
     program.unlink()
     gone = schedule(desk, "status")
+    (examined,) = (
+        check for check in sleep(desk, "doctor", "--json").json["checks"] if check["name"] == "schedule"
+    )
     desk.crontab.write_text(there.replace("\n0 *", "\n5 *"))
     edited = schedule(desk, "status", CODEX_HOME="/then")
 
@@ -161,7 +168,8 @@ def test_status_says_what_is_wrong(desk: Desk, program: Path) -> None:
     ]
     assert f"Wrong: the program it starts is not there any more: {program}." in gone.out
     assert "Wrong: it was changed by hand" in edited.out
-    assert all("Next: skillopt-sleep schedule install" in each.out for each in (gone, edited))
+    assert (examined["status"], examined["next"]) == ("warn", "skillopt-sleep schedule install --at 02:00")
+    assert all("Next: skillopt-sleep schedule install --at 02:00" in each.out for each in (gone, edited))
 
 
 def test_a_crontab_that_cannot_be_read_is_told_with_both_ways_out(desk: Desk) -> None:
