@@ -178,6 +178,14 @@ def test_what_a_person_names_is_looked_at(desk: Desk, source: str, code: int, to
     assert told in done.stderr
 
 
+def test_another_project_with_a_package_of_that_name_is_not_installed(desk: Desk) -> None:
+    other = clone_of(desk, desk.home / "other")
+    (other / "pyproject.toml").write_text('[project]\nname = "other"\nversion = "0.1.0"\n')
+    done = desk.sh(BOOTSTRAP, "--from", other, "--dry-run", PATH=uv_path(desk))
+    assert done.returncode == 2
+    assert "not the source of this engine" in done.stderr
+
+
 @pytest.mark.parametrize("words", [["--from"], ["--frm", "x"], ["--into", "relative"]])
 def test_a_wrong_call_says_the_right_one(desk: Desk, clone: Path, words: list[str]) -> None:
     done = desk.sh(BOOTSTRAP, *words)
