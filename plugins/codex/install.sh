@@ -82,15 +82,16 @@ git_root() {
     printf %s "$each"
 }
 
-# Whether programs of the PATH entry $1 may be run: it is absolute, and not below where the person works.
-is_safe_entry() {
+# Whether the folder $1 may name programs to run: it is absolute, and not below where the person works.
+is_safe() {
     case $1 in
     /*) ;;
     *) return 1 ;;
     esac
     entry=$(physical "$1") && [ "$entry" ] && [ "$cwd" ] || return 1
     for each in "$cwd" "$cwd_root"; do
-        [ "$entry" = "$each" ] && return 1
+        [ "$each" ] || continue
+        [ "$entry" != "$each" ] || return 1
         # Who works in the home folder itself, or above, has programs of their own below.
         case ${person%/}/ in
         "${each%/}"/*) continue ;;
@@ -111,20 +112,21 @@ find_engine() {
         say "  next: unset it, or set it to that path, then run this again."
         exit 2
     fi
-    if [ "$state" ] && [ -f "$state/engine" ]; then
+    cwd=$(pwd -P) || cwd=
+    cwd_root=$(git_root "$cwd")
+    person=$(physical "${HOME:-/}")
+    # A state folder is never in a repository; one there was put there for us to find.
+    if is_safe "$state" && [ -f "$state/engine" ]; then
         recorded=
         IFS= read -r recorded <"$state/engine" || :
         is_engine "$recorded" && return 0
     fi
-    is_engine "$data/engine/bin/skillopt-sleep" && return 0
-    cwd=$(pwd -P) || cwd=
-    cwd_root=$(git_root "$cwd")
-    person=$(physical "${HOME:-/}")
+    is_safe "$data" && is_engine "$data/engine/bin/skillopt-sleep" && return 0
     rest=$users_path:
     while [ "$rest" ]; do
         one=${rest%%:*}
         rest=${rest#*:}
-        if is_safe_entry "$one" && is_engine "${one%/}/skillopt-sleep"; then return 0; fi
+        if is_safe "$one" && is_engine "${one%/}/skillopt-sleep"; then return 0; fi
     done
     return 1
 }

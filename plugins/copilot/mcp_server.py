@@ -47,10 +47,15 @@ def find_engine(env, strangers):
     if env.get("SKILLOPT_SLEEP_ENGINE"):
         named = env["SKILLOPT_SLEEP_ENGINE"]
         return named if is_engine(named, env, strangers) else None
-    for path in (recorded(env), installed_apart(env), *on_path(env)):
-        if path and is_engine(path, env, strangers):
-            return path
-    return None
+    forbidden = where_one_works()
+    # A state folder is never in a repository; one there was put there for us to find.
+    found = [recorded(env)] if is_safe(state_folder(env), forbidden) else []
+    if is_safe(data_folder(env), forbidden):
+        found.append(installed_apart(env))
+    for entry in env.get("PATH", "").split(os.pathsep):
+        if is_safe(entry, forbidden):
+            found.append(os.path.join(entry, PROGRAM))
+    return next((path for path in found if path and is_engine(path, env, strangers)), None)
 
 
 def state_folder(env):
@@ -79,19 +84,23 @@ def installed_apart(env):
     return os.path.join(data_folder(env), "engine", SCRIPTS, PROGRAM)
 
 
-def on_path(env):
-    """The programs on PATH, without those below the folder that is worked in."""
+def where_one_works():
+    """The folders that name no program to run; None when nobody knows where this is."""
     try:
         here = os.path.realpath(os.getcwd())
     except OSError:
-        return
+        return None
     person = os.path.realpath(os.path.expanduser("~"))
     # Who works in the home folder itself, or above, has programs of their own below.
-    forbidden = [each for each in {here, git_root(here)} if each and not is_within(person, each)]
-    for entry in env.get("PATH", "").split(os.pathsep):
-        folder = os.path.realpath(entry) if os.path.isabs(entry) else here
-        if folder != here and not any(is_within(folder, each) for each in forbidden):
-            yield os.path.join(entry, PROGRAM)
+    return [here, *(each for each in (here, git_root(here)) if each and not is_within(person, each))]
+
+
+def is_safe(folder, forbidden):
+    """Whether `folder` may name programs: it is absolute, and not below where the person works."""
+    if forbidden is None or not os.path.isabs(folder):
+        return False
+    real = os.path.realpath(folder)
+    return real != forbidden[0] and not any(is_within(real, each) for each in forbidden[1:])
 
 
 def git_root(folder):

@@ -105,6 +105,12 @@ def test_nothing_of_the_project_is_run(copied: Copied, tmp_path: Path) -> None:
     done = copied.run(PATH=path, PYTHONPATH=f"{copied.project}:.:")
     assert done.returncode == 4, done.stderr
     assert not ran.exists()
+    mine = write_engine(copied.project / "data/skillopt-sleep/engine/bin/skillopt-sleep", ran)
+    (copied.project / "state").mkdir()
+    (copied.project / "state" / "engine").write_text(f"{mine}\n")
+    given = {"SKILLOPT_SLEEP_HOME": copied.project / "state", "XDG_DATA_HOME": copied.project / "data"}
+    assert copied.run(**given).returncode == 4
+    assert not ran.exists()
     engine = write_engine(tmp_path / "bin" / "skillopt-sleep", tmp_path / "called")
     assert copied.run(PATH=f"{path}:{engine.parent}", PYTHONPATH=copied.project).returncode == 0
     assert not ran.exists()
