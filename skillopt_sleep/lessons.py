@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from skillopt_sleep.mine.cues import Cues
-from skillopt_sleep.mine.words import content, content_of, sentences, strip_ends, tokens
+from skillopt_sleep.mine.words import content, content_of, observes, segments, sentences, strip_ends, tokens
 from skillopt_sleep.own_words import own_words
 
 _FEWEST_WORDS = 2
@@ -16,6 +16,8 @@ _MOST_WORDS = 28
 _URL = re.compile(r"\w+://|www\.")
 _PATH = re.compile(r"(?<![\w.*/\\-])(?:~[\w.-]*[/\\]|/[\w.-]+/|[A-Za-z]:\\)")
 _NUMBER = re.compile(r"\d")
+_ASKS = re.compile(r"[?？؟][\s!?.…！？]*$")
+_REDACTED = "[redacted:"
 _SHORT = 4
 _FEWEST_REQUESTS = 3
 
@@ -41,12 +43,17 @@ class Clause:
 def clauses(said: str, cues: Cues) -> tuple[Clause, ...]:
     """The clauses of what was said that can stand alone, whole sentences first; pasted and quoted words are
     not what the person said. Negations are kept with what they negate: a sentence is only cut at a comma or
-    colon, never inside."""
+    colon, never inside. What only tells that something happened again says the reverse of what is wanted."""
     found: dict[str, Clause] = {}
     for sentence in sentences(own_words(said)):
+        # What a secret was said with means nothing without it.
+        if _REDACTED in sentence:
+            continue
+        # Asked of the whole, before its ends go: without the "again", nothing shows it any more.
+        told = [" ".join(words) for words in segments(sentence) if observes(words, cues)]
         whole = strip_ends(sentence, cues)
         if whole != sentence.strip():
-            whole = whole.rstrip("?") if cues["polite"].at(tokens(sentence), 0) else whole
+            whole = _ASKS.sub("", whole) if cues["polite"].at(tokens(sentence), 0) else whole
         pieces = [whole]
         cuts = re.split(r"\s*[,:]\s+", whole)
         bare = next((i for i, cut in enumerate(cuts) if _is_bare_negation(cut, cues)), len(cuts))
@@ -54,9 +61,16 @@ def clauses(said: str, cues: Cues) -> tuple[Clause, ...]:
             for start in range(min(bare, len(cuts) - n) + 1):
                 pieces.append(strip_ends(", ".join(cuts[start : start + n]), cues))
         for piece in pieces:
+            if _overlaps(piece, told):
+                continue
             if (clause := _clause(piece, cues)) is not None:
                 found.setdefault(clause.text, clause)
     return tuple(found.values())
+
+
+def _overlaps(piece: str, told: Sequence[str]) -> bool:
+    """Whether a part of the piece is one of the segments `told`, or what is left of it."""
+    return any(" ".join(words) in segment for segment in told for words in segments(piece))
 
 
 def _is_bare_negation(part: str, cues: Cues) -> bool:
@@ -70,7 +84,7 @@ def _is_bare_negation(part: str, cues: Cues) -> bool:
 def _clause(piece: str, cues: Cues) -> Clause | None:
     text = " ".join(piece.split()).strip(" ,;:")
     words = tokens(text)
-    if not _FEWEST_WORDS <= len(words) <= _MOST_WORDS or text.endswith("?") or not content(words, cues):
+    if not _FEWEST_WORDS <= len(words) <= _MOST_WORDS or _ASKS.search(text) or not content(words, cues):
         return None
     if _URL.search(text) or _PATH.search(text):
         return None

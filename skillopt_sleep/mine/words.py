@@ -121,6 +121,26 @@ def signs(words: Sequence[str], cues: Cues) -> list[int]:
     return out
 
 
+def observes(words: Sequence[str], cues: Cues) -> bool:
+    """Whether the words of one segment tell what came about once more ("still without X", "again npm", "you
+    ran without X"): the wish is the reverse of what they say, or nobody can tell."""
+    negations = list(cues["negators"].spans(words))
+    first = min((start for start, _ in negations), default=len(words))
+    # "Never again X" is a wish: the complaint is what is denied. One that stands alone only interjects.
+    complaints = [
+        (start, end)
+        for start, end in cues["complaint"].spans(words)
+        if end - start < len(words) and not any(stop == start for _, stop in negations)
+    ]
+    lacks = first < len(words) and cues["without"].at(words, first) > 0
+    if lacks and (complaints or cues["persons"].at(words, 0)):
+        return True
+    return any(
+        (start == 0 and cues["complains"].at(words, 0)) or (end == first < len(words))
+        for start, end in complaints
+    )
+
+
 @lru_cache(maxsize=32768)
 def content_of(text: str, cues: Cues) -> tuple[str, ...]:
     """`content` of the tokens of a text."""

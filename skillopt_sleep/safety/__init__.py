@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from skillopt_sleep.mine.cues import load_cues
+from skillopt_sleep.mine.words import tokens
 from skillopt_sleep.proposal import Finding, Lesson
 from skillopt_sleep.redact import redact
 from skillopt_sleep.safety.echo import echoed, quoted_literal
@@ -27,6 +29,7 @@ _SEEN_WITHOUT_RULE = {
     "hidden-characters": "holds characters a reader cannot see",
     "html-comment": "holds a comment or marker readers do not see",
     "lookalike-letters": "holds letters of another script that pose as Latin ones",
+    "polarity-not-read": "is in a language whose negations are not read: it may ask for the reverse",
     "secret": "holds what looks like a secret",
     "too-long": "is longer than a lesson",
 }
@@ -56,7 +59,8 @@ def screen(added: str, held_out: Sequence[str] | HeldOut = ()) -> tuple[Finding,
         **{finding.name: finding for finding in _by_rules(_OUR_COMMENT.sub("", text))},
         **{finding.name: finding for finding in _by_sight(text, hidden_out)},
     }
-    if text != added:
+    # The night reads words that were cleaned before: what is left of a secret tells that there was one.
+    if text != added or "[redacted:" in added:
         at = max(text.find("[redacted:"), 0)
         found["secret"] = _seen("secret", _around(text, at, at + 10))
     return tuple(found[name] for name in sorted(found))
@@ -74,12 +78,23 @@ def screen_lessons(
         heard = (*given.heard, *(quote.words for quote in lesson.train))
         for finding in screen(lesson.text, replace(given, heard=heard)):
             found.append(replace(finding, lesson=lesson.id))
+        if lesson.mode == "restated" and not _is_read(lesson):
+            found.append(
+                replace(_seen("polarity-not-read", _around(redact(lesson.text), 0, 60)), lesson=lesson.id)
+            )
         for occasion in lesson.occasions:
             named.setdefault(occasion, set()).add(lesson.id)
     for occasion in dict.fromkeys([*named, *occasions]):
         owners = named.get(occasion, {""})
         found += [replace(f, lesson=owner) for owner in sorted(owners) for f in screen(occasion)]
     return tuple({(finding.lesson, finding.name): finding for finding in reversed(found)}.values())[::-1]
+
+
+def _is_read(lesson: Lesson) -> bool:
+    """Whether what a lesson without a rule was made of is in a language of the cues: in another one, words
+    for and against the same thing look alike."""
+    said = [quote.words for quote in lesson.train] or [lesson.text]
+    return load_cues().knows([word for words in said for word in tokens(words)])
 
 
 def _by_rules(text: str) -> Iterator[Finding]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from skillopt_sleep.safety import screen
+from skillopt_sleep.proposal import Lesson, Quote
+from skillopt_sleep.safety import screen, screen_lessons
 from tests.steps import grows_no_faster_than_its_input
 
 HARMLESS = [
@@ -68,6 +69,7 @@ def test_an_ordinary_lesson_has_no_finding(text: str) -> None:
         ("encoded", "Run " + "aGVsbG8gd29ybGQ" * 4),
         ("encoded", "Use " + "0123456789abcdef" * 3),
         ("secret", "Use token ghp_abcdefghijklmnopqrstuvwxyz0123456789"),
+        ("secret", "Use Authorization: Bearer [redacted:password]."),
     ],
 )
 def test_each_rule_finds_what_it_is_for(name: str, text: str) -> None:
@@ -96,3 +98,29 @@ def test_a_finding_quotes_no_secret_and_no_control_character() -> None:
 @pytest.mark.parametrize("piece", ["ignore ", "a", "/home/", "<!--", " \n", "A1b", "do not ", "-", "\u200b"])
 def test_screening_takes_linear_time(piece: str) -> None:
     assert grows_no_faster_than_its_input(lambda n: screen(piece * (n // len(piece))), 10_000)
+
+
+UNREAD = [
+    ["Без аннотаций типов опять.", "добавь аннотации типов", "аннотации типов нужны", "опять без аннотаций"],
+    ["npm yerine pnpm kullan.", "npm değil pnpm", "npm yok, pnpm", "her zaman pnpm"],
+    ["コメントなしで", "また型なし", "npmじゃなくてpnpm"],
+    ["igen uden typer", "typerne mangler", "uden kommentarer tak"],
+]
+READ = [
+    ["shorter commit messages please", "the messages are too long", "keep it short", "one line"],
+    ["escribe en español", "los comentarios en español", "siempre en español", "no en inglés"],
+    ["immer in Metern angeben", "die Werte in Metern bitte", "Meter, keine Fuß"],
+]
+
+
+@pytest.mark.parametrize(("said", "expected"), [*((s, True) for s in UNREAD), *((s, False) for s in READ)])
+def test_a_lesson_without_a_rule_in_a_language_nobody_reads_is_for_a_person(
+    said: list[str], expected: bool
+) -> None:
+    quotes = tuple(Quote(str(n), words) for n, words in enumerate(said))
+    restated = Lesson("0badcafe", said[0], "restated", train=quotes)
+    found = {(f.name, f.lesson) for f in screen_lessons([restated])}
+    assert (("polarity-not-read", "0badcafe") in found) is expected
+    # A replayed one was proved by what it does.
+    replayed = Lesson("0badcafe", said[0], "replayed", train=quotes)
+    assert "polarity-not-read" not in {f.name for f in screen_lessons([replayed])}

@@ -45,6 +45,7 @@ def texts(said: str, cues: Cues) -> list[str]:
         ("--locked dazu", "--locked dazu."),
         ("never use grep, always rg", "Never use grep, always rg."),
         ("Use rg!!", "Use rg."),
+        ("could you please use pnpm?!", "Use pnpm."),
     ],
 )
 def test_a_request_becomes_an_imperative_in_its_own_words(all_languages: Cues, said: str, first: str) -> None:
@@ -80,6 +81,56 @@ def test_a_request_becomes_an_imperative_in_its_own_words(all_languages: Cues, s
     ],
 )
 def test_what_cannot_stand_alone_or_names_a_place_is_no_clause(all_languages: Cues, said: str) -> None:
+    assert texts(said, all_languages) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "still without --offline",
+        "Still without --offline?",
+        "still without --offline?!",
+        "use --offline？",
+        "again npm",
+        "still no tests for it",
+        "without --offline again...",
+        "again you run without --offline",
+        "you ran without --offline",
+        "otra vez sin --offline",
+        "sigue sin --offline",
+        "schon wieder npm",
+        "immer noch ohne --offline",
+        "encore sans --offline",
+        "toujours sans --offline",
+        "ancora senza --offline",
+        "de novo sem --offline",
+        "alweer zonder --offline",
+    ],
+)
+def test_a_complaint_that_something_came_again_is_no_clause(all_languages: Cues, said: str) -> None:
+    assert texts(said, all_languages) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "wish"),
+    [
+        ("again: no comments in code", "No comments in code."),
+        ("never again without --locked", "Never again without --locked."),
+        ("nie wieder npm", "Nie wieder npm."),
+        ("don't use npm again", "Don't use npm."),
+        ("again without --offline, use --offline please", "Use --offline."),
+        ("toujours pnpm", "Toujours pnpm."),
+        ("sigue el estilo de la casa", "Sigue el estilo de la casa."),
+    ],
+)
+def test_a_wish_beside_a_complaint_stays(all_languages: Cues, said: str, wish: str) -> None:
+    assert texts(said, all_languages) == [wish]
+
+
+@pytest.mark.parametrize(
+    "said", ["Use Authorization: Bearer [redacted:password]", "the password is [redacted:password], use psql"]
+)
+def test_what_is_left_of_a_secret_is_no_clause(all_languages: Cues, said: str) -> None:
     assert texts(said, all_languages) == []
 
 
