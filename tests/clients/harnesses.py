@@ -118,6 +118,14 @@ class Harness(ABC):
     def session_of(self, events: tuple[dict[str, Any], ...]) -> str:
         """The id of the session that the events tell of."""
 
+    def noted(self, asked: Asked) -> str | None:
+        """What a hook said for the person, as far as it shows without a terminal: here it does not."""
+        return None
+
+    def commands(self, asked: Asked) -> set[str] | None:
+        """The commands that were loaded, where the client tells."""
+        return None
+
     @abstractmethod
     def call(self, body: Mapping[str, Any]) -> ToolCall:
         """The call of `sleep_status`, or of what has to come before it."""
@@ -125,7 +133,7 @@ class Harness(ABC):
 
 class Claude(Harness):
     name = "claude"
-    remembers = (".claude.json", ".claude/projects/", ".claude/plugins/cache/")
+    remembers = (".claude.json", ".claude/backups/", ".claude/projects/", ".claude/plugins/cache/")
     tool = f"mcp__plugin_{PLUGIN}_{PLUGIN}__sleep_status"
 
     def set_by_person(self) -> dict[str, str]:
@@ -167,6 +175,12 @@ class Claude(Harness):
     def init(self, events: tuple[dict[str, Any], ...]) -> dict[str, Any]:
         """The event that lists what was loaded."""
         return next(event for event in events if event.get("subtype") == "init")
+
+    def noted(self, asked: Asked) -> str:
+        return "".join(event["stdout"] for event in asked.events if event.get("subtype") == "hook_response")
+
+    def commands(self, asked: Asked) -> set[str]:
+        return set(self.init(asked.events)["slash_commands"])
 
     def call(self, body: Mapping[str, Any]) -> ToolCall:
         if any("toolu_search" in json.dumps(message) for message in body["messages"]):
@@ -287,6 +301,9 @@ class Copilot(Harness):
 
     def session_of(self, events: tuple[dict[str, Any], ...]) -> str:
         return str(next(event["sessionId"] for event in reversed(events) if "sessionId" in event))
+
+    def noted(self, asked: Asked) -> str:
+        return json.dumps([request.body for request in asked.requests])  # the model is to say it
 
     def call(self, body: Mapping[str, Any]) -> ToolCall:
         # Without a terminal it expands no command: the model reads `/name` and asks for the skill.

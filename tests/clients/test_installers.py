@@ -76,9 +76,9 @@ def test_the_end_of_the_session_is_queued(wired: Wired) -> None:
     assert wired.queue.keys() == {f"{wired.harness.name}-{wired.asked.session}.json"}
 
 
-@pytest.mark.parametrize("wired", ["copilot"], indirect=True)
-def test_where_a_hook_cannot_speak_to_the_person_the_model_does(wired: Wired) -> None:
-    assert "2 proposals wait" in str([request.body for request in wired.asked.requests])
+def test_the_start_of_a_session_says_what_waits(wired: Wired) -> None:
+    said = wired.harness.noted(wired.asked)
+    assert said is None or "skillopt-sleep: 2 proposals wait for your review." in said
 
 
 def test_an_uninstall_leaves_every_byte_that_the_person_set_and_no_trace(wired: Wired) -> None:
