@@ -65,7 +65,7 @@ class Harness(ABC):
         done = subprocess.run(
             [self.npm.bin(self.name), *words],
             env={**self.env, **(more or {})}, cwd=self.project, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=60,
+            capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert done.returncode == 0, (
             f"{self.name} {' '.join(words)}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
