@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from skillopt.cli.output import print_json, say
-from skillopt.errors import ConfigError
+from skillopt.errors import ConfigError, SkillOptError
 from skillopt.store.files import write_atomic
 from skillopt_sleep.amounts import counted
 from skillopt_sleep.cli.options import Caller, common, common_options, project_at, source_names
@@ -23,6 +23,7 @@ from skillopt_sleep.ledger_rows import LedgerCounts, Night, ProjectCount
 from skillopt_sleep.settings import KEYS, Key, checked, known_key, load_settings, read_config
 
 if TYPE_CHECKING:
+    from skillopt_sleep.nightly.standing import Standing
     from skillopt_sleep.proposal import Proposal  # slow to import, only needed when something waits
     from skillopt_sleep.records import Unreadable
 
@@ -61,6 +62,8 @@ def status(**options: Any) -> None:
         print_json(STATUS_SCHEMA, status_json(home, found))
         return
     say(*_status_lines(home, found.counts, found.nights, found.projects))
+    say(*_nightly_lines(found.nightly))
+    say("Transcripts are looked for in:")
     for name, paths in found.folders:
         for path in paths:
             say(f"  {name}: {path}{'' if path.is_dir() else ' (not there)'}")
@@ -85,6 +88,7 @@ class Status:
     waiting: tuple[Proposal, ...]
     unreadable: tuple[Unreadable, ...]
     interrupted: tuple[str, ...]
+    nightly: Standing | SkillOptError
 
 
 def look_at(caller: Caller, home: StateHome) -> Status:
@@ -94,7 +98,14 @@ def look_at(caller: Caller, home: StateHome) -> Status:
     left = interrupted(home)
     counts, nights, projects = _read_ledger(home)
     return Status(
-        counts, nights, projects, tuple(_folders(caller)), _waiting(home), _unreadable(home), tuple(left)
+        counts,
+        nights,
+        projects,
+        tuple(_folders(caller)),
+        _waiting(home),
+        _unreadable(home),
+        tuple(left),
+        _nightly(caller, home),
     )
 
 
@@ -113,6 +124,7 @@ def status_json(home: StateHome, found: Status) -> dict[str, object]:
             "nights": counts.nights,
         },
         "last_night": _night_json(found.nights[-1]) if found.nights else None,
+        "nightly": _nightly_json(found.nightly),
         "waiting": [_waiting_json(proposal) for proposal in found.waiting],
         "interrupted": list(found.interrupted),
         "unreadable": [{"id": each.id, "path": each.path, "why": each.why} for each in found.unreadable],
@@ -225,6 +237,44 @@ def _read_ledger(home: StateHome) -> tuple[LedgerCounts, tuple[Night, ...], tupl
         return ledger.counts(), ledger.nights(), ledger.projects()
 
 
+def _nightly(caller: Caller, home: StateHome) -> Standing | SkillOptError:
+    from skillopt_sleep.cli.night_if_due import kept_of
+    from skillopt_sleep.nightly.standing import standing
+    from skillopt_sleep.nightly.zone import local_zone
+
+    try:
+        settings = load_settings(home.config, caller.env, source_names=source_names())
+    except ConfigError as error:
+        return error
+    return standing(home, settings, kept_of(home), caller.now, local_zone())
+
+
+def _nightly_json(found: Standing | SkillOptError) -> dict[str, object]:
+    if isinstance(found, SkillOptError):
+        return {"error": {"what": found.what, "why": found.why, "next": found.next}}
+    running = found.daemon
+    return {
+        "projects": list(found.projects),
+        "at": found.at,
+        "is_due": found.is_due,
+        "last_at": found.last_at and found.last_at.isoformat(),
+        "next_at": found.next_at and found.next_at.isoformat(),
+        "failed": found.failed,
+        "daemon": running and {"pid": running.pid, "since": running.since.isoformat()},
+    }
+
+
+def _nightly_lines(found: Standing | SkillOptError) -> list[str]:
+    if isinstance(found, SkillOptError):
+        return [f"Nights by themselves: {found.what} ({found.why})."]
+    from skillopt_sleep.nightly.zone import local_zone
+
+    return [
+        f"Nights by themselves: {found.words(local_zone())}.",
+        *([f"  {found.failed}"] if found.failed else []),
+    ]
+
+
 def _folders(caller: Caller) -> list[tuple[str, tuple[Path, ...]]]:
     from skillopt_sleep.sources.registry import SOURCES
 
@@ -295,7 +345,7 @@ def _status_lines(
         lines.append(f"{counted(len(nights), 'night')} finished, the last on {when}: {last.verdict}.")
     else:
         lines.append("No night has finished yet.")
-    return [*lines, "Transcripts are looked for in:"]
+    return lines
 
 
 def _waiting_lines(waiting: Sequence[Proposal], counts: LedgerCounts) -> list[str]:

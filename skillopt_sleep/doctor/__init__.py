@@ -13,6 +13,7 @@ from skillopt_sleep.doctor.kept import (
     examine_settings,
 )
 from skillopt_sleep.doctor.ledger import examine_ledger
+from skillopt_sleep.doctor.nights import examine_nights
 from skillopt_sleep.doctor.place import examine_python, examine_state
 from skillopt_sleep.doctor.timers import examine_schedule
 from skillopt_sleep.doctor.transcripts import examine_transcripts
@@ -28,6 +29,7 @@ _EXAMINATIONS: tuple[tuple[str, Examination], ...] = (
     ("records", examine_records),
     ("ledger", examine_ledger),
     ("transcripts", examine_transcripts),
+    ("nights", examine_nights),
     ("wired", examine_wiring),
 )
 

@@ -31,12 +31,16 @@ class NotDueError(Exception):
 
 def kept(home: StateHome, ledger: Ledger | None) -> Kept:
     """What is known; what cannot be read is not known. Raises StorageError when the ledger fails."""
-    told = ledger.value(SLOT_KEY) if ledger is not None else None
-    finished = None
-    if told is not None:
-        with suppress(ValueError):
-            finished = datetime.fromisoformat(told)
-    return Kept(finished if finished and finished.tzinfo else None, read_attempts(home))
+    return Kept(slot_of(ledger.value(SLOT_KEY) if ledger is not None else None), read_attempts(home))
+
+
+def slot_of(text: str | None) -> datetime | None:
+    """The slot that is kept under `SLOT_KEY`, None when there is no telling."""
+    try:
+        slot = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return slot if slot.tzinfo else None
 
 
 def read_attempts(home: StateHome) -> Attempts | None:
