@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def home(tmp_path: Path) -> SleptHome:
     return home
 
 
-def until(what: Callable[[], object], seconds: float = 30.0) -> None:
+def until(what: Callable[[], object], seconds: float = 120.0) -> None:
     give_up_at = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < give_up_at, "it did not happen"
@@ -53,17 +53,27 @@ def log_of(home: SleptHome) -> str:
     return path.read_text() if path.exists() else ""
 
 
+@contextmanager
+def going(home: SleptHome, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that is killed in the end, should it still be there: nobody waits for a daemon."""
+    process = home.start(*arguments)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
 @pytest.fixture
 def daemon(home: SleptHome) -> Iterator[subprocess.Popen[str]]:
-    with home.start("daemon", "--json") as process:
+    with going(home, "daemon", "--json") as process:
         yield process
-        process.kill()
 
 
 def end(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> dict[str, Any]:
     """What it says in the end."""
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert "Traceback" not in err
     found: dict[str, Any] = json.loads(out)
@@ -113,7 +123,7 @@ def test_ended_in_the_middle_of_a_night(home: SleptHome, daemon: subprocess.Pope
         other.execute("DELETE FROM kv WHERE key = 'nightly:slot'")
         # Another program is writing: the night has to wait, and that is when it is ended.
         other.execute("BEGIN IMMEDIATE")
-        with home.start("daemon", "--json") as process:
+        with going(home, "daemon", "--json") as process:
             until(home.state.attempts.exists)
             until(home.state.lock_holder.exists)
             pid = json.loads(home.state.lock_holder.read_text())["pid"]
@@ -121,7 +131,7 @@ def test_ended_in_the_middle_of_a_night(home: SleptHome, daemon: subprocess.Pope
             told = end(process, signal.SIGINT)
         other.execute("ROLLBACK")
     assert told["stopped_by"] == "SIGINT"
-    until(lambda: not _is_there(pid), 5)
+    until(lambda: not _is_there(pid))
     assert len(home.nights()) == 1
     # Nothing of it is lost, and it is due again.
     code, out, err = home.run("run", "--if-due", "--json", "--quiet")
@@ -131,7 +141,7 @@ def test_ended_in_the_middle_of_a_night(home: SleptHome, daemon: subprocess.Pope
 
 
 def test_a_daemon_and_timers_for_one_night(home: SleptHome) -> None:
-    with home.start("daemon", "--json") as process:
+    with going(home, "daemon", "--json") as process:
         timers = [home.start("run", "--if-due", "--json", "--quiet") for _ in range(2)]
         told = [json.loads(timer.communicate(timeout=60)[0]) for timer in timers]
         seen = ("no night", "night night-", "another run is going on")
@@ -153,10 +163,10 @@ def _is_there(pid: int) -> bool:
 
 def test_without_a_project_nothing_is_read(home: SleptHome) -> None:
     home.settle()
-    with home.start("daemon") as process:
+    with going(home, "daemon") as process:
         until(lambda: "no night now" in log_of(home))
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert "skillopt-sleep config set projects" in err
     assert out.splitlines() == ["Ended by SIGTERM.", "Next: skillopt-sleep status"]
     assert not home.state.has_ledger()
@@ -182,23 +192,23 @@ def test_what_is_watched(tmp_path: Path, make: type[Any], caplog: pytest.LogCapt
         assert ("looked through instead" in caplog.text) is (make is _NoWatches)
         (here / "deep" / "notes.txt").write_text("of no interest")
         (here / "deep" / "s.jsonl").write_text("{}\n")
-        assert told.wait(10)
+        assert told.wait(60)
         # A folder that comes later, and one that goes and comes again.
         later.mkdir()
         (here / "deep" / "s.jsonl").unlink()
         (here / "deep" / "notes.txt").unlink()
         (here / "deep").rmdir()
         here.rmdir()
-        until(lambda: watch.look_again() or watch.watched.keys() == {later}, 10)
+        until(lambda: watch.look_again() or watch.watched.keys() == {later})
         here.mkdir()
         watch.look_again()
         assert watch.watched.keys() == {here, later}
         told.clear()
         (later / "t.jsonl").write_text("{}\n")
-        assert told.wait(10)
+        assert told.wait(60)
         told.clear()
         (here / "u.jsonl").write_text("{}\n")
-        assert told.wait(10)
+        assert told.wait(60)
     finally:
         watch.stop()
 
