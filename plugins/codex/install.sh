@@ -10,7 +10,15 @@ export PYTHONSAFEPATH
 
 usage='sh install.sh [install|uninstall] [--with-engine] [--hook] [--dry-run] [--home DIR] [--json]'
 say() { printf '%s\n' "$*" >&2; }
-quote() { printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"; }
+quote() {
+    unquoted=$1
+    quoted=
+    while [ "$unquoted" != "${unquoted#*\'}" ]; do
+        quoted="$quoted${unquoted%%\'*}'\\''"
+        unquoted=${unquoted#*\'}
+    done
+    printf "'%s'" "$quoted$unquoted"
+}
 physical() { (cd -P -- "$1" 2>/dev/null && pwd -P); }
 
 act=install
@@ -63,7 +71,9 @@ is_engine() {
     esac
     limit=
     if command -v timeout >/dev/null; then limit='timeout 10'; fi
-    answer=$(cd / && SKILLOPT_SLEEP_ASKED=1 $limit "$1" --protocol </dev/null 2>/dev/null)
+    # One line is all that is listened to: another program may talk without end.
+    answer=$(cd / && SKILLOPT_SLEEP_ASKED=1 $limit "$1" --protocol </dev/null 2>/dev/null |
+        { IFS= read -r line && printf %s "$line"; })
     case $answer in
     "skillopt-sleep-protocol 1 "[0-9]*)
         engine=$1

@@ -132,7 +132,7 @@ def _other_source(path: Path, keys: Keys, ours: dict[str, str]) -> str | None:
     be read is for the plan to refuse."""
     try:
         found = find(path.read_text(encoding="utf-8"), "json", keys)[1]
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     source = found.get("source") if isinstance(found, dict) else None
     if not isinstance(source, dict) or source == ours:
@@ -210,7 +210,7 @@ def _said_twice(path: Path, syntax: Syntax, keys: Keys, remove: str) -> list[str
     """A note when the client has the plugin too, which brings the same."""
     try:
         is_there = find(path.read_text(encoding="utf-8"), syntax, keys)[0]
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return []
     told = (
         f"The plugin {_PLUGIN} is installed too and brings the same: keep one, `{remove}` takes that one out."

@@ -134,6 +134,7 @@ def test_an_engine_that_was_named_and_is_none_is_told_not_passed_over(
         'echo "skillopt-sleep-protocol 2 9.0.0"',  # ours, one day
         'echo "the skillopt-sleep-protocol 1 0.1.0"',
         "exit 0",
+        "exec yes",  # talks without end
     ],
 )
 def test_another_program_of_the_name_is_passed_over_and_told(desk: Desk, stranger: str) -> None:
@@ -220,6 +221,36 @@ def test_a_state_folder_of_the_project_names_no_engine(desk: Desk) -> None:
         done = desk.ask("--engine", cwd=desk.project / below, SKILLOPT_SLEEP_HOME=desk.project / "state")
         assert done.stdout == f"{own}\n"
     assert not (desk.home / "ran").exists()
+
+
+def test_a_data_folder_of_the_project_holds_no_engine(desk: Desk) -> None:
+    malicious(desk.project)
+    alone = Desk(desk.home, desk.project, desk.home / "a copy")
+    shutil.copytree(desk.plugin, alone.plugin)
+    data = desk.project / "data" / "skillopt-sleep"
+    write_program(data / "engine" / "bin" / "skillopt-sleep", f'{BOOBY_TRAP}\necho "{ANSWER}0.1.0"')
+    told = {"CLAUDE_PLUGIN_ROOT": alone.plugin, "CLAUDE_PLUGIN_DATA": data}
+    for below in (".", "packages/api"):
+        for given in ({"XDG_DATA_HOME": data.parent}, told):
+            assert alone.ask("status", cwd=desk.project / below, **given).returncode == 4
+    assert not (desk.home / "ran").exists()
+
+
+def test_who_works_beside_the_plugin_has_its_engine_there(desk: Desk) -> None:
+    (desk.home / ".claude" / ".git").mkdir()
+    ours = write_engine(in_data(desk))
+    assert desk.ask("--engine", cwd=desk.home / ".claude").stdout == f"{ours}\n"
+
+
+def test_what_is_missing_is_told_where_there_is_nothing_but_a_shell(desk: Desk) -> None:
+    told = subprocess.run(
+        ["/bin/sh", "-c", '. "$root/scripts/places.sh"; plugin_version; quote "$0"', "it's 'so'"],
+        env={"root": str(desk.plugin), "PATH": "/nowhere"},
+        capture_output=True,
+        text=True,
+    )
+    version, word = told.stdout.split("\n", 1)
+    assert (version, shlex.split(word), told.stderr) == ("0.1.0", ["it's 'so'"], "")
 
 
 def test_an_engine_of_another_version_is_taken_and_told(desk: Desk) -> None:

@@ -4,12 +4,28 @@
 say() { printf '%s\n' "$*" >&2; }
 
 # One word of a command line, to be copied.
-quote() { printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"; }
+quote() {
+    unquoted=$1
+    quoted=
+    while [ "$unquoted" != "${unquoted#*\'}" ]; do
+        quoted="$quoted${unquoted%%\'*}'\\''"
+        unquoted=${unquoted#*\'}
+    done
+    printf "'%s'" "$quoted$unquoted"
+}
 
 physical() { (cd -P -- "$1" 2>/dev/null && pwd -P); }
 
 plugin_version() {
-    sed -n 's/^ *"version": *"\([0-9A-Za-z.+-]*\)".*/\1/p' "$root/.claude-plugin/plugin.json"
+    while IFS= read -r line; do
+        case $line in
+        *'"version": "'*)
+            line=${line#*'"version": "'}
+            printf '%s\n' "${line%%\"*}"
+            return
+            ;;
+        esac
+    done <"$root/.claude-plugin/plugin.json"
 }
 
 # Sets `state` to the folder of the state, or to nothing when no folder can be told.

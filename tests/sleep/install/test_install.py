@@ -187,6 +187,7 @@ BROKEN = {"claude": '{"a": 1,}', "codex": "[a", "copilot": "{", "vscode": "]"}
         *FOREIGN.items(),
         *BROKEN.items(),
         *((client, b"\xff\xfe") for client in CLIENTS),
+        *((client, '{"a": ' + "[" * 100_000) for client in CLIENTS),
         ("codex", "mcp_servers = {}\n"),
     ],
 )
