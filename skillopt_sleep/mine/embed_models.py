@@ -25,7 +25,7 @@ class SentenceTransformers:
     """A folder of a sentence-transformers model, run by torch on the processor."""
 
     needs = ("sentence_transformers",)
-    install = "pip install 'skillopt[embed]'"
+    install = "pip install sentence-transformers faiss-cpu"
 
     def __init__(self, folder: Path) -> None:
         """Raises ConfigError when the folder or the package is not there, or the model cannot be read."""
@@ -59,7 +59,7 @@ class Onnx:
     """A folder with `model.onnx` (or `onnx/model.onnx`) and `tokenizer.json`, run by onnxruntime."""
 
     needs = ("onnxruntime", "tokenizers")
-    install = "pip install 'skillopt[onnx]'"
+    install = "pip install onnxruntime tokenizers faiss-cpu"
 
     def __init__(self, folder: Path) -> None:
         """Raises ConfigError when the folder or a package is not there, or the model cannot be read."""

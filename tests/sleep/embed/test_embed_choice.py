@@ -55,14 +55,14 @@ def test_an_embedder_that_needs_a_model_says_so(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "extra", "package"),
+    ("files", "command", "package"),
     [
-        (("onnx/model.onnx", "tokenizer.json"), "skillopt[onnx]", "onnxruntime"),
-        (("config.json", "model.safetensors"), "skillopt[embed]", "sentence_transformers"),
+        (("onnx/model.onnx", "tokenizer.json"), "pip install onnxruntime tokenizers", "onnxruntime"),
+        (("config.json", "model.safetensors"), "pip install sentence-transformers", "sentence_transformers"),
     ],
 )
 def test_a_missing_package_is_an_error_with_the_command(
-    tmp_path: Path, files: tuple[str, ...], extra: str, package: str
+    tmp_path: Path, files: tuple[str, ...], command: str, package: str
 ) -> None:
     if find_spec(package) is not None:
         pytest.skip(f"left out: {package} is installed here")
@@ -70,7 +70,7 @@ def test_a_missing_package_is_an_error_with_the_command(
     for each in (kind, "auto"):
         with pytest.raises(ConfigError) as error:
             choose(each, folder_with(tmp_path, *files)).load()
-        assert extra in error.value.next
+        assert command in error.value.next
 
 
 def test_a_package_that_is_not_there_is_not_installed() -> None:
