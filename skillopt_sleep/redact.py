@@ -17,6 +17,7 @@ from skillopt_sleep.secrets.named import named_secrets
 from skillopt_sleep.secrets.places import passwords_by_place
 from skillopt_sleep.secrets.spans import Span, without
 from skillopt_sleep.secrets.tokens import tokens
+from skillopt_sleep.secrets.told import told_secrets
 
 __all__ = ["redact", "redact_all", "redact_name", "strip_controls"]
 
@@ -43,7 +44,7 @@ def redact(text: str) -> str:
 def redact_all(texts: Iterable[str]) -> list[str]:
     """`redact` of every text, faster than one by one when most are short and hold no secret."""
     given = list(texts)
-    if not _spans(_BETWEEN.join(given)):
+    if not _spans(_BETWEEN.join(given), are_many=True):
         return given
     return [redact(text) for text in given]
 
@@ -57,7 +58,7 @@ def redact_name(name: str) -> str:
     return f"{cleaned}#{sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
 
 
-def _spans(text: str) -> list[Span]:
+def _spans(text: str, *, are_many: bool = False) -> list[Span]:
     # One byte a character, so that a place in the bytes is a place in the text. What the encoding cannot
     # hold belongs to no secret and ends one, whatever it is.
     raw = text.encode() if text.isascii() else text.encode("latin-1", "replace")
@@ -74,7 +75,8 @@ def _spans(text: str) -> list[Span]:
         spans += private_keys(raw)
     # A long text has most of these, and each way of finding looks for its own.
     is_long = len(text) > _LONG
-    has_names = is_long or "pass" in lower or "auth" in lower
+    has_pass = is_long or "pass" in lower
+    has_names = has_pass or "auth" in lower
     has_k = "k" in lower
     if (
         has_names
@@ -94,6 +96,7 @@ def _spans(text: str) -> list[Span]:
         or ("_" in lower and "_pat" in lower)
     ):
         spans += named_secrets(raw, low, lower, is_long=is_long)
+    spans += told_secrets(raw, low, lower, is_long=is_long and not are_many, has_pass=has_pass)
     if not spans:
         return spans
     ids = [span for span in spans if span.kind == "aws"]

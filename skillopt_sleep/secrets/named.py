@@ -108,9 +108,19 @@ def _is_password(named: _Named) -> bool:
 
 def _is_short_password(named: _Named) -> bool:
     """Of `pass` and `pwd`, which are other words too."""
-    if not (named.is_tight or named.is_quoted) or named.value.isdigit() or named.value[:1] in b"/~.":
+    if not (named.is_tight or named.is_quoted) and not _is_setting(named):
+        return False
+    if named.value.isdigit() or named.value[:1] in b"/~.":
         return False
     return _is_password(named)
+
+
+def _is_setting(named: _Named) -> bool:
+    """Whether a bare value is that of a setting, as in `db_pass: x`: the name goes on before, and the value
+    was drawn; `first_pass: v2.1` was not."""
+    value = named.value
+    drawn = mixes(value) and (value.isalnum() or is_random(value))
+    return not named.is_said and named.before[-1:] in (b"_", b"-") and drawn
 
 
 def _is_drawn(named: _Named) -> bool:

@@ -74,6 +74,11 @@ def is_random(value: bytes) -> bool:
     return len(seen) >= 20 and len(set(seen)) >= 12 and _turns(seen) * 4 >= len(seen)
 
 
+def is_time(value: bytes) -> bool:
+    """Whether this is a date, a time or an amount."""
+    return _TIME.fullmatch(value) is not None
+
+
 def is_path(value: bytes) -> bool:
     """Whether this names a file."""
     return _PATH.match(value) is not None

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillopt_sleep.redact import redact, strip_controls
-from skillopt_sleep.secrets import controls, keys, named, places, shapes, tokens
+from skillopt_sleep.secrets import controls, keys, named, places, shapes, tokens, told
 from tests.patterns import gives_back, patterns_of, takes_in_two_ways
 
 RANDOM = "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zA1bC3dE5f"
@@ -117,7 +117,7 @@ def test_redacting_twice_changes_nothing_more(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [controls, keys, named, places, shapes, tokens], ids=lambda module: module.__name__
+    "module", [controls, keys, named, places, shapes, told, tokens], ids=lambda module: module.__name__
 )
 def test_no_pattern_can_take_more_than_linear_time(module: ModuleType) -> None:
     for name, pattern in patterns_of(module):

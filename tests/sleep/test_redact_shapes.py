@@ -263,6 +263,34 @@ password=@@; echo done
 `password=@@`
 admin_password: "@@"  # change
 **Password:** @@
+CREATE USER etl WITH PASSWORD '@@';
+CREATE USER etl PASSWORD '@@'
+ALTER USER bob IDENTIFIED BY '@@'
+ALTER USER bob IDENTIFIED WITH caching_sha2_password BY '@@'
+ansible_become_pass: @@
+db_pass: @@
+use the password @@
+sudo password @@ please
+the password is still @@
+my pw: @@
+pw=@@
+la contraseña es @@
+contraseña: @@
+clave: @@ y sigue
+la clave es @@.
+le mot de passe est @@
+mot de passe : @@
+senha: @@
+a senha é @@
+la password è @@
+wachtwoord: @@
+het wachtwoord is @@
+das Passwort ist immer noch @@
+Kennwort: @@
+kubectl create secret generic x --from-literal=pw=@@
+kubectl create secret generic x --from-literal=a='@@'
+jdbc:oracle:thin:scott/@@@//h:1521/x
+smbclient -U bob%@@ //h/s
 """.strip().splitlines(),
     "--password \\\n  @@",
     "PASSWORD=@@\r",
@@ -526,6 +554,23 @@ user@host:/var/www/html
 10:15:32.123 INFO token refreshed in 12ms
 data:image/png;base64,iVBORw0KGgo=
 Python 3.11.7 [GCC 12.2.0] on linux
+password reset for user12, the password field2
+use password authentication, not the password prompt
+set the password policy; the password is still required
+clave: la idea
+la clave es usar node20-alpine
+la contraseña es obligatoria, senha: obrigatória
+le mot de passe est obligatoire
+pw: true
+first_pass: 12345678
+second-pass: 2026-11-21
+all_pass: v2.3.1-rc1
+tests_pass: first_pass
+kubectl create configmap x --from-literal=colour=bluegreen
+curl -w '%{http_code}' -u bob x%y
+date -u +%Y-%m-%d
+identified by 'x' and the others
+jdbc:oracle:thin:@h:1521:x
 """.splitlines()
 
 
