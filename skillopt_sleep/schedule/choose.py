@@ -30,7 +30,7 @@ def schedulers(env: Mapping[str, str], user_home: Path, scratch: Path) -> Mappin
     uid = os.getuid() if hasattr(os, "getuid") else 0
     made: tuple[Scheduler, ...] = (
         Systemd(run, units_dir(env, user_home)),
-        Cron(run),
+        Cron(run, user_home),
         Launchd(run, user_home / "Library" / "LaunchAgents", uid),
         Tasks(run, scratch),
     )

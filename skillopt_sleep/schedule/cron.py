@@ -6,9 +6,13 @@ last line, which may lack its end, is not touched.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from skillopt_sleep.schedule.commands import Done, Runner
 from skillopt_sleep.schedule.entry import Entry, from_record, to_record
@@ -17,6 +21,7 @@ from skillopt_sleep.schedule.scheduler import MANAGED, Found, Plan, Written, tak
 _MADE = " (there was no crontab before)"
 _NONE_YET = re.compile(rb"no crontab for|can't open '[^']*': No such file")
 _SHOWN_RETURN = re.compile(rb"\\r$", re.MULTILINE)
+_OURS = b" --if-due"
 _READ = ("crontab", "-l")
 _WRITE = ("crontab", "-")
 
@@ -52,6 +57,13 @@ def split(table: bytes, name: str) -> tuple[bytes, bytes, bytes]:
     if len(begins) != 1 or len(ends) != 1 or ends[0].start() < begins[0].end():
         why = f"of the lines `# {name}: managed by ...` and `# {name}: end` there must be one each, in order"
         raise unreadable("our block in the crontab", why)
+    inside = table[begins[0].end() : ends[0].start()].splitlines()
+    theirs = [
+        line for line in inside if line.strip() and not line.startswith(b"# entry: ") and _OURS not in line
+    ]
+    if theirs:
+        why = "a line was put into it: " + theirs[0].decode("utf-8", "backslashreplace")
+        raise unreadable("our block in the crontab", why)
     return table[: begins[0].start()], table[begins[0].start() : ends[0].end()], table[ends[0].end() :]
 
 
@@ -85,11 +97,44 @@ def read_block(found: bytes) -> tuple[Entry | None, bool]:
     return entry, entry is not None and block(entry, made=_made(found)) == found
 
 
+def _has_become(there: bytes | None, old: bytes | None, new: bytes | None) -> bool:
+    """Whether all that tells `new` from `old` holds of a crontab, to which somebody may have added since."""
+    if there == new:
+        return True
+    lines, before, after = ((table or b"").split(b"\n") for table in (there, old, new))
+    return all(line in lines for line in after) and not any(
+        line in lines for line in before if line not in after
+    )
+
+
+@contextmanager
+def _alone(user_home: Path | None) -> Iterator[None]:
+    """No other command of ours for this user between reading and writing: a crontab is replaced whole.
+
+    The folder itself is locked, so that nothing is left in it. None, or one that cannot be: then without.
+    """
+    import fcntl  # not there on Windows, where there is no cron
+
+    try:
+        folder = os.open(user_home, os.O_RDONLY) if user_home else None
+    except OSError:
+        folder = None
+    if folder is None:
+        yield
+        return
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 @dataclass(frozen=True, slots=True)
 class Cron:
     """The scheduler; a missed hour is made up for by the next one."""
 
     run: Runner
+    user_home: Path | None = None
     name: str = "cron"
 
     def unusable(self) -> str:
@@ -113,20 +158,22 @@ class Cron:
 
     def install(self, entry: Entry) -> bool:
         """Write the crontab with our block in it."""
-        before = self._read()
-        after = with_entry(before, entry)
-        if after == before:
-            return False
-        self._write(before, after)
-        return True
+        with _alone(self.user_home):
+            before = self._read()
+            after = with_entry(before, entry)
+            if after == before:
+                return False
+            self._write(before, after)
+            return True
 
     def remove(self, name: str) -> bool:
         """Write the crontab without our block."""
-        before = self._read()
-        if before is None or not split(before, name)[1]:
-            return False
-        self._write(before, without_entry(before, name))
-        return True
+        with _alone(self.user_home):
+            before = self._read()
+            if before is None or not split(before, name)[1]:
+                return False
+            self._write(before, without_entry(before, name))
+            return True
 
     def _read(self) -> bytes | None:
         """The crontab, None when there is none. Any other failure must not be taken for an empty one."""
@@ -148,13 +195,16 @@ class Cron:
 
     def _write(self, before: bytes | None, after: bytes | None) -> None:
         done = self._put(after)
-        there = self._again()
-        if done.is_ok and there == (after, True):
+        there, is_read = self._again()
+        if done.is_ok and is_read and _has_become(there, before, after):
             return
         why = "what was written reads back otherwise" if done.is_ok else done.said
-        if there != (before, True):
+        # (somebody who added to it meanwhile must not lose that)
+        if not is_read or not _has_become(there, after, before):
             self._put(before)
-        raise taken_back("the crontab could not be written", why, is_restored=self._again() == (before, True))
+            there, is_read = self._again()
+        is_restored = is_read and _has_become(there, after, before)
+        raise taken_back("the crontab could not be written", why, is_restored=is_restored)
 
     def _again(self) -> tuple[bytes | None, bool]:
         """The crontab as it is now, and whether that could be read."""

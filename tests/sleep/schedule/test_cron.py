@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,46 @@ def test_a_block_somebody_took_apart_is_left_alone(desk: Desk, program: Path, to
             act()
 
     assert desk.kept() == before
+
+
+def test_a_job_that_somebody_put_into_our_block_is_left_alone(desk: Desk, program: Path) -> None:
+    entry = make_entry(program)
+    lines = block(entry).splitlines(keepends=True)
+    desk.crontab.write_bytes(b"".join([*lines[:2], b"7 7 * * * theirs\n", *lines[2:]]))
+    before = desk.kept()
+
+    for act in (lambda: Cron(desk.run).install(entry), lambda: Cron(desk.run).remove(entry.name)):
+        with pytest.raises(ConfigError, match="our block in the crontab") as told:
+            act()
+        assert "7 7 * * * theirs" in told.value.why
+
+    assert desk.kept() == before
+
+
+def test_what_somebody_adds_in_that_moment_stays(desk: Desk, program: Path) -> None:
+    entry, theirs = make_entry(program), b"9 9 * * * theirs\n"
+    desk.crontab.write_bytes(THEIRS[1])
+
+    (desk.state / "meanwhile").write_bytes(theirs)
+    assert Cron(desk.run).install(entry)
+    within = desk.crontab.read_bytes()
+    (desk.state / "meanwhile").write_bytes(theirs)
+    assert Cron(desk.run).remove(entry.name)
+
+    assert within == block(entry) + THEIRS[1] + theirs
+    assert desk.crontab.read_bytes() == THEIRS[1] + theirs + theirs
+
+
+def test_homes_that_install_at_once_all_have_their_entry(desk: Desk, program: Path) -> None:
+    desk.crontab.write_bytes(THEIRS[1])
+    entries = [make_entry(program, f"/home/{number}") for number in range(6)]
+
+    with ThreadPoolExecutor(len(entries)) as pool:
+        list(pool.map(Cron(desk.run, desk.home).install, entries))
+
+    table = desk.crontab.read_bytes()
+    assert all(block(entry) in table for entry in entries)
+    assert table.endswith(THEIRS[1])
 
 
 def test_a_block_that_was_changed_is_told_from_a_whole_one(program: Path) -> None:
