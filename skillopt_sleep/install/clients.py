@@ -12,6 +12,7 @@ from typing import Any
 
 from skillopt.errors import BackendError, ConfigError
 from skillopt_sleep.home import HOME_VARIABLE, StateHome
+from skillopt_sleep.install import live
 from skillopt_sleep.install.config_text import find
 from skillopt_sleep.install.edit import Keys
 from skillopt_sleep.install.engine import engine_file
@@ -130,10 +131,7 @@ def _source(around: Surroundings) -> dict[str, str]:
 def _other_source(path: Path, keys: Keys, ours: dict[str, str]) -> str | None:
     """Where the marketplace of our name at `keys` comes from, None when there is none but ours; what cannot
     be read is for the plan to refuse."""
-    try:
-        found = find(path.read_text(encoding="utf-8"), "json", keys)[1]
-    except (OSError, ValueError, RecursionError):
-        return None
+    found = _found(path, "json", keys)[1]
     source = found.get("source") if isinstance(found, dict) else None
     if not isinstance(source, dict) or source == ours:
         return None
@@ -208,14 +206,20 @@ def vscode(around: Surroundings) -> Wiring:
 
 def _said_twice(path: Path, syntax: Syntax, keys: Keys, remove: str) -> list[str]:
     """A note when the client has the plugin too, which brings the same."""
-    try:
-        is_there = find(path.read_text(encoding="utf-8"), syntax, keys)[0]
-    except (OSError, ValueError, RecursionError):
-        return []
     told = (
         f"The plugin {_PLUGIN} is installed too and brings the same: keep one, `{remove}` takes that one out."
     )
-    return [told] if is_there else []
+    return [told] if _found(path, syntax, keys)[0] else []
+
+
+def _found(path: Path, syntax: Syntax, keys: Keys) -> tuple[bool, Any]:
+    """Whether something is at `keys`, and what; nothing in what cannot be read, which is for the plan to
+    refuse."""
+    try:
+        real = live.real_path(path)
+        return find(live.decoded(real, live.read(real)), syntax, keys)
+    except (ConfigError, ValueError, RecursionError):
+        return False, None
 
 
 def _wiring(

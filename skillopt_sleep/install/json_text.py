@@ -93,9 +93,11 @@ def _added(text: str, container: Node, prefix: str, value: Any, newline: str) ->
     """A new last member of a container, in the style of those that are there."""
     outer = _indent_of(text, container.start)
     at = end_of_content(text, container)
+    # Where the last one has a comma, the new one gets its own: taking it out then leaves the other.
+    comma = "" if container.trailing is None else ","
     is_spread = "\n" in text[container.start : container.end] or not container.members
     if not is_spread:
-        made = [Insertion(at, " " + prefix + json.dumps(value, ensure_ascii=False))]
+        made = [Insertion(at, " " + prefix + json.dumps(value, ensure_ascii=False) + comma)]
     else:
         unit = _unit(text)
         inner = _indent_of(text, container.members[-1].start) if container.members else outer + unit
@@ -103,7 +105,7 @@ def _added(text: str, container: Node, prefix: str, value: Any, newline: str) ->
         # Whatever closes the container on the line of its last member moves to a line of its own.
         is_closed_there = "\n" not in text[at : container.end]
         tail = newline + outer if is_closed_there else ""
-        made = [Insertion(at, newline + inner + prefix + body + tail)]
+        made = [Insertion(at, newline + inner + prefix + body + comma + tail)]
     if container.members and container.trailing is None:
         made.insert(0, Insertion(container.members[-1].node.end, ","))
     return made

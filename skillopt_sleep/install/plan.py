@@ -103,7 +103,12 @@ def plan(before: Installed, wiring: Wiring, state: Path) -> Planned:
 
 
 def _texts(draft: _Draft, entries: Iterable[Entry]) -> Iterator[ChangedText]:
-    known = {text.path: text for text in draft.before.texts if text.client == draft.client}
+    known: dict[str, ChangedText] = {}
+    for text in draft.before.texts:
+        if text.client == draft.client:
+            # A person may have put a link in its place since.
+            path = str(live.real_path(Path(text.path)))
+            known[path] = replace(text, path=path)
     wanted: dict[str, list[Entry]] = {}
     for entry in entries:
         wanted.setdefault(str(live.real_path(entry.path)), []).append(entry)
@@ -185,7 +190,11 @@ def _without(draft: _Draft, path: Path, text: str, known: ChangedText, staying: 
 
 
 def _files(draft: _Draft, wanted: Iterable[OwnFile]) -> Iterator[OwnedFile]:
-    known = {file.path: file for file in draft.before.files}
+    known: dict[str, OwnedFile] = {}
+    for each in draft.before.files:
+        is_of_client = draft.client in each.clients
+        place = str(live.real_path(Path(each.path))) if is_of_client else each.path
+        known[place] = replace(each, path=place)
     staying = {str(live.real_path(file.path)): file for file in wanted}
     for path, file in staying.items():
         before = known.get(path)

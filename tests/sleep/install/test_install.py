@@ -278,6 +278,22 @@ def test_links_stay_links(person: Any) -> None:
     assert person.tree() == before
 
 
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_file_that_became_a_link_since_is_followed(person: Any, client: str) -> None:
+    path = person.write(CONFIG[client], MINE[client])
+    person.install(client)
+    moved = person.home / "dotfiles"
+    moved.mkdir()
+    path.rename(moved / path.name)
+    path.symlink_to(moved / path.name)
+    assert not person.install(client).planned.changes
+    person.uninstall(client)
+    assert path.is_symlink()
+    assert (moved / path.name).read_bytes() == MINE[client].encode()
+    assert not (person.home / ".codex" / "skills").exists()
+
+
+@pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -289,12 +305,12 @@ def test_links_stay_links(person: Any) -> None:
     ],
     ids=["dangling link", "folder", "pipe", "read-only", "hard link"],
 )
-def test_what_is_no_plain_file_is_refused(person: Any, spoil: Callable[[Path], object]) -> None:
-    path = person.home / CONFIG["copilot"]
-    path.parent.mkdir()
+def test_what_is_no_plain_file_is_refused(person: Any, client: str, spoil: Callable[[Path], object]) -> None:
+    path = person.home / CONFIG[client]
+    path.parent.mkdir(exist_ok=True, parents=True)
     spoil(path)
     with pytest.raises(ConfigError, match="left as it is"):
-        person.install("copilot")
+        person.install(client)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,19 @@ def test_json_takes_an_entry_and_gives_it_back(name: str) -> None:
     assert all(mark in left for mark in ("mine", "last, here", "end }", "// z", "/* } */") if mark in text)
 
 
+def test_a_comma_at_the_end_stays() -> None:
+    for text in (
+        '{\n  "mcpServers": {\n    "x": 1, // one\n  },\n}\n',
+        '{"mcpServers": {"x": 1,}, }',
+        '{"a": [],}',
+    ):
+        edited = json_text.with_entry(text, KEYS, VALUE, is_item=False, with_comments=True)
+        left = json_text.without_entry(edited.text, KEYS, None, is_item=False, with_comments=True)
+        if "mcpServers" not in text:
+            left = json_text.without_entry(left, KEYS[:1], None, is_item=False, with_comments=True)
+        assert left == text
+
+
 def test_items_of_a_list_come_and_go_one_by_one() -> None:
     text = '{"hooks": {"SessionEnd": [{"hooks": []}]}}'
     keys = ("hooks", "SessionEnd")
