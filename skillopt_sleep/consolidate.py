@@ -68,13 +68,15 @@ class TurnedDown:
 
 @dataclass(frozen=True, slots=True)
 class Consolidated:
-    """A finished training: the lessons accepted (with the wants they belong to) and those turned down."""
+    """A finished training: the lessons accepted (with the wants they belong to), those turned down, and the
+    wants that are `unsaid`: no whole sentence of training says them."""
 
     lessons: tuple[Lesson, ...]
     wants: tuple[Want, ...]
     decision: GateDecision
     rejected: tuple[TurnedDown, ...]
     test: SealedTest | None
+    unsaid: tuple[Want, ...] = ()
 
 
 NOTHING = Consolidated((), (), GateDecision("reject", "nothing was tried"), (), None)
@@ -190,6 +192,7 @@ async def consolidate(
     accepted.sort(key=lambda each: (-len(each[1].session_ids), each[0].text))
     test = await _sealed(trainer, result, material.skill, environment) if accepted else None
     won = {want.id for _, want in accepted}
+    tried_wants = won | {r.want.id for r in rejected}
     tried = {t.id for t in environment.tasks(Split.SELECTION) if t.group in won}
     return Consolidated(
         lessons=tuple(lesson for lesson, _ in accepted),
@@ -197,7 +200,22 @@ async def consolidate(
         decision=_overall([r.decision for r in result.history if r.accepted], tried),
         rejected=tuple(r for r in rejected if r.want.id not in won),
         test=test,
-    )
+        unsaid=tuple(
+            want for want in material.wants
+            if want.id not in tried_wants and _is_unsaid(want, material, extractive, environment)
+        ),
+    )  # fmt: skip
+
+
+def _is_unsaid(
+    want: Want, material: Material, optimizer: ExtractiveOptimizer, environment: MinedEnvironment
+) -> bool:
+    """Whether nothing was proposed for a want because training has no sentence for it, and not because an
+    earlier night has settled it."""
+    if material.refused.get(want.id) or material.settled.get(want.id, Settled()) != Settled():
+        return False
+    tasks = [t for t in environment.tasks(Split.TRAIN) if t.group == want.id]
+    return bool(tasks) and optimizer.best(tasks, frozenset()) is None
 
 
 def _lasting(

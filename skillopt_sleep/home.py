@@ -185,10 +185,16 @@ def _default(env: Mapping[str, str]) -> Path | None:
 def user_home(env: Mapping[str, str]) -> Path:
     """The user's home folder as the environment names it, else as the system does.
 
-    Raises ConfigError when neither knows one.
+    Raises ConfigError when neither knows one, or it is named relative to whatever folder one stands in.
     """
-    if env.get("HOME"):
-        return Path(env["HOME"])
+    if named := env.get("HOME"):
+        if not Path(named).is_absolute():
+            raise ConfigError(
+                f"HOME is {named!r}, which is no absolute path",
+                why="it would be another folder wherever a command is started",
+                next="set HOME to the whole path of your home folder",
+            )
+        return Path(named)
     return _known_home("~", "your home folder is not known", "set HOME to it")
 
 

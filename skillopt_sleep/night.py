@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from skillopt_sleep.ledger import Ledger
 from skillopt_sleep.ledger_rows import KnownLesson, LessonStatus, RejectedLesson
 from skillopt_sleep.mine.embed import Embedder
 from skillopt_sleep.mine.project import MinedProject, mine_project
+from skillopt_sleep.mine.recur import Want
 from skillopt_sleep.mined_before import Found, digest_of, found_before
 from skillopt_sleep.parts import SHIPPED, Parts
 from skillopt_sleep.past import (
@@ -54,9 +56,19 @@ if TYPE_CHECKING:
     from skillopt_sleep.task_file import TaskFile
 
 
+class Idle(StrEnum):
+    """Why a project had no night: its sessions were all used before, its folder is gone, or it is the user's
+    home, where a lesson of one project would hold in every other."""
+
+    USED = "used"
+    GONE = "gone"
+    HOME = "home"
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Something that keeps being corrected, without enough sessions yet to learn from it."""
+    """Something that keeps being corrected and cannot be learned yet: `missing` sessions are needed for it,
+    or (0) a whole sentence that says it. `said` is one of the corrections."""
 
     project: str
     said: str
@@ -91,7 +103,7 @@ class ProjectNight:
     is new. `consumed` are the sessions it used (none while a skill file is `blocked`), `new_splits` those it
     gave; `tested` are all sessions of the sealed test that were scored, in this night or before;
     `controls_left_out` counts the episodes that went well and were not replayed, being too many. `reviewed`
-    says what a person changed in the tasks."""
+    says what a person changed in the tasks, `idle` why nothing was tried."""
 
     project: str
     found: Found
@@ -109,6 +121,7 @@ class ProjectNight:
     no_room: tuple[str, ...] = ()
     recalled: Recalled = NOT_RECALLED
     reviewed: tuple[str, ...] = ()
+    idle: Idle | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +155,8 @@ async def project_night(
 ) -> ProjectNight:
     """One night in one project. Nothing is staged and no split is kept in a dry run.
 
-    A project without new sessions, or whose folder is gone, is not trained, and mined only when it was not
-    mined as it is before.
+    A project without new sessions, whose folder is gone, or which is the user's home is not trained, and
+    mined only when it was not mined as it is before.
     """
     digest = digest_of(found.sessions, around.embedder)
     known = ledger.splits(found.project)
@@ -152,17 +165,16 @@ async def project_night(
     }
     folder = Path(found.project)
     file = around.reviewed if around.reviewed and around.reviewed.is_about(found.project) else None
-    is_idle = (not fresh and file is None) or not is_folder(folder)
-    told = _told(ledger, around, found.project) if is_idle else ()
-    if is_idle and (before := found_before(ledger, found.project, digest)) is not None:
-        return ProjectNight(found.project, before, None, known, {}, past=told)
+    idle = _idle(folder, around.user_home, is_new=bool(fresh) or file is not None)
+    told = _told(ledger, around, found.project) if idle else ()
+    if idle and (before := found_before(ledger, found.project, digest)) is not None:
+        return ProjectNight(found.project, before, None, known, {}, past=told, idle=idle)
     mined = mine_project(found.project, found.sessions, around.embedder)
     counts = Found(digest, len(mined.episodes), len(mined.tasks))
     review = review_tasks(mined, found.sessions, file) if file else TaskReview(mined)
-    if is_idle or not (fresh or review.changes):
-        return ProjectNight(
-            found.project, counts, mined, known, {}, past=_told(ledger, around, found.project)
-        )
+    if idle or not (fresh or review.changes):
+        told = _told(ledger, around, found.project)
+        return ProjectNight(found.project, counts, mined, known, {}, past=told, idle=idle or Idle.USED)
     habits = present_habits(mined.wants, mined.controls, mined.meaning)
     # By what was mined, whatever a person made of it: no review moves a session.
     new_splits = give_splits(habits, found.sessions, known)
@@ -209,6 +221,7 @@ async def project_night(
             material = replace(material, tasks=around.parts.tasks(review.on(material.tasks)))
             outcome = await consolidate(material, mined.cues, parts=around.parts)
             hidden = held_out_of(material)
+            pending += tuple(_pending(found.project, want, 0) for want in outcome.unsaid)
             rejected += [_rejected(found.project, target, turned) for turned in outcome.rejected]
             if outcome.test is not None:
                 tested |= {Recorded.of(t).session_id for t in material.tasks if t.split is Split.TEST}
@@ -287,11 +300,23 @@ def _ready(
         counts = {split: sum(splits.get(i) is split for i in want.session_ids) for split in Split}
         missing = sum(max(0, MIN_EVIDENCE - counts[s]) for s in (Split.TRAIN, Split.SELECTION))
         if missing:
-            said = min((c.text for c in want.corrections), key=lambda t: (len(t), t))
-            pending.append(Pending(project, said, len(want.session_ids), missing))
+            pending.append(_pending(project, want, missing))
         else:
             ready.append(habit)
     return tuple(ready), tuple(pending)
+
+
+def _pending(project: str, want: Want, missing: int) -> Pending:
+    said = min((c.text for c in want.corrections), key=lambda t: (len(t), t))
+    return Pending(project, said, len(want.session_ids), missing)
+
+
+def _idle(folder: Path, user_home: Path, *, is_new: bool) -> Idle | None:
+    if not is_folder(folder):
+        return Idle.GONE
+    if folder.resolve() == user_home.resolve():
+        return Idle.HOME
+    return None if is_new else Idle.USED
 
 
 def _told(ledger: Ledger, around: Surroundings, project: str) -> Sequence[KnownLesson]:

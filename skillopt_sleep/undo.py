@@ -43,6 +43,8 @@ from skillopt_sleep.skillfile import REGION
 from skillopt_sleep.stage import delivery_lock
 from skillopt_sleep.targets import check_writable
 
+_BOM = "\ufeff"
+
 
 @dataclass(frozen=True, slots=True)
 class Reversal:
@@ -174,6 +176,9 @@ def _without_our_block(receipt: Receipt, before: bytes | None, after: bytes, liv
         restored = emptied.text
     if former is not None and theirs.front_matter == ours.front_matter:
         restored = former.front_matter + restored[len(theirs.front_matter) :]
+    # A file without front matter begins with its mark, which the front matter of ours took the place of.
+    if former is not None and former.text.startswith(_BOM) and not ours.text.startswith(_BOM):
+        restored = _BOM + restored.removeprefix(_BOM)
     return restored.encode()
 
 

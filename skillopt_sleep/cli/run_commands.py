@@ -30,11 +30,14 @@ from skillopt_sleep.cli.whole_night import RUN_SCHEMA, reviewed_rows, whole_nigh
 from skillopt_sleep.describe import summary_lines
 from skillopt_sleep.harvest import SourceReport
 from skillopt_sleep.ledger_rows import ProjectCount
-from skillopt_sleep.night import ProjectNight
+from skillopt_sleep.night import Idle, Pending, ProjectNight
 from skillopt_sleep.task_view import task_views
 
 if TYPE_CHECKING:
     from skillopt_sleep.task_file import TaskFile
+
+_NAMED = 3
+"""So many folders that are gone are named; the others are counted."""
 
 
 @click.command("run")
@@ -155,22 +158,40 @@ def _run_lines(
             for r in night.rejected
         ]
         lines += [f'No room for "{text}": lessons of more use fill the block.' for text in night.no_room]
-        lines += [
-            f'Not enough yet: "{p.said}" was said in {counted(p.sessions, "session")}; '
-            f"{p.missing} more needed to learn it and to test it."
-            for p in night.pending
-        ]
+        lines += [_pending_line(pending) for pending in night.pending]
         for blocked in night.blocked:
-            lines.append(f"Nothing was learned for {blocked.path}: {blocked.what}.")
+            lines.append(f"Nothing was learned for {blocked.path}: {blocked.what.rstrip('.')}.")
             lines += [f"  {text}" for text in (blocked.why, blocked.next) if text]
     if proposals and dry_run:
         return [*lines, "Dry run: nothing was staged or consumed.", "Next: skillopt-sleep run"]
     if proposals:
         staged = "Nothing live was changed. `skillopt-sleep show` has the sessions behind each lesson."
         return [*lines, staged, "Next: skillopt-sleep diff, then adopt"]
-    if not any(n.consumed for n in nights):
+    if all(n.idle is Idle.USED for n in nights):
         lines.append("Every session in scope was already used by an earlier night.")
     else:
-        lines.append("No lesson was proposed tonight.")
+        lines += [*_idle_lines(nights), "No lesson was proposed tonight."]
     following = "skillopt-sleep tasks" + (" --all-projects" if chosen.project is None else "")
     return [*lines, f"Next: {following}"]
+
+
+def _pending_line(pending: Pending) -> str:
+    said = f'something like "{pending.said}" was said in {counted(pending.sessions, "session")}'
+    if pending.missing:
+        return f"Not enough yet: {said}; {pending.missing} more needed to learn it and to test it."
+    return f"No lesson yet: {said}, but no whole sentence of yours says it; say it once as a sentence."
+
+
+def _idle_lines(nights: Sequence[ProjectNight]) -> list[str]:
+    """Why some projects had no night, but for want of something new."""
+    lines = [
+        f"{n.project} is your home: a lesson there would hold in every project, so none is learned."
+        for n in nights
+        if n.idle is Idle.HOME
+    ]
+    gone = [n.project for n in nights if n.idle is Idle.GONE]
+    if gone:
+        others = f" and {counted(len(gone) - _NAMED, 'other folder')}" if len(gone) > _NAMED else ""
+        be = "are" if len(gone) > 1 else "is"
+        lines.append(f"No longer there, and so not learned for, {be} {', '.join(gone[:_NAMED])}{others}.")
+    return lines

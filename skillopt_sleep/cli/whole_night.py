@@ -275,6 +275,7 @@ def _run_json(
             for p in n.pending
         ],
         "blocked": [asdict(b) for n in nights for b in n.blocked],
+        "idle": [{"project": n.project, "why": n.idle.value} for n in nights if n.idle],
         "no_room": [{"project": n.project, "text": text} for n in nights for text in n.no_room],
         "controls_left_out": sum(n.controls_left_out for n in nights),
         "spend": {"calls": 0, "tokens": 0, "usd": 0.0},

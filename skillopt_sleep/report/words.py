@@ -97,7 +97,8 @@ def refused(each: TurnedDownPart) -> str:
 
 def waits(each: PendingPart) -> str:
     """What a correction still lacks."""
-    return f"said in {counted(each.sessions, 'session')}; {each.missing} more needed"
+    needed = f"{each.missing} more needed" if each.missing else "no whole sentence of yours says it"
+    return f"or something like it, said in {counted(each.sessions, 'session')}; {needed}"
 
 
 def client(source: SourcePart) -> str:

@@ -341,6 +341,16 @@ def test_undo_by_id_takes_back_that_one_only(desk: Any) -> None:
         desk.undo("zzzz")
 
 
+@pytest.mark.parametrize("before", ["\ufeffMine.\n", "\ufeff---\nname: x\ndescription: y\n---\nMine.\n"])
+def test_undo_after_an_edit_elsewhere_gives_a_byte_order_mark_back(desk: Any, before: str) -> None:
+    path = desk.write(".claude/skills/skillopt-sleep-learned/SKILL.md", before.encode())
+    desk.adopt(desk.managed("Use pnpm."))
+    path.write_bytes(path.read_bytes().rstrip(b"\n") + b"\nBottom.\n")
+    (reversal,) = desk.undo().reversals
+    assert reversal.kept_edits
+    assert path.read_text("utf-8").rstrip("\n") == before + "Bottom."
+
+
 @pytest.mark.parametrize(
     ("live", "expected"),
     [
