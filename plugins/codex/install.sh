@@ -23,6 +23,7 @@ physical() { (cd -P -- "$1" 2>/dev/null && pwd -P); }
 
 act=install
 is_fetched=
+is_dry=
 n_words=$#
 while [ "$n_words" -gt 0 ]; do
     word=$1
@@ -42,7 +43,11 @@ while [ "$n_words" -gt 0 ]; do
         shift
         n_words=$((n_words - 1))
         ;;
-    --hook | --dry-run | --json | --home=*) set -- "$@" "$word" ;;
+    --dry-run)
+        is_dry=yes
+        set -- "$@" "$word"
+        ;;
+    --hook | --json | --home=*) set -- "$@" "$word" ;;
     *)
         say "error: There is no option $word."
         say "  next: $usage"
@@ -145,7 +150,12 @@ bootstrap=${here%/plugins/codex}/plugins/claude-code/scripts/bootstrap.sh
 [ "$here" != "${here%/plugins/codex}" ] && [ -f "$bootstrap" ] || bootstrap=
 if ! find_engine; then
     if [ "$is_fetched" ] && [ "$bootstrap" ] && [ "$data" ]; then
-        PATH=$users_path sh "$bootstrap" --from "${here%/plugins/codex}" --into "$data" || exit $?
+        PATH=$users_path /bin/sh "$bootstrap" --from "${here%/plugins/codex}" --into "$data" ${is_dry:+--dry-run} ||
+            exit $?
+        if [ "$is_dry" ]; then
+            say "What it would write for Codex, it can say once it is there."
+            exit 0
+        fi
         strangers=
         find_engine
     fi

@@ -153,5 +153,6 @@ for each in "$into/engines"/*; do
     [ "$each" = "$fresh" ] || [ "$(physical "$each")" = "$before" ] || rm -rf -- "$each"
 done
 say "Installed ${answer#skillopt-sleep-protocol 1 }."
+say "To type it in a terminal: $(quote "$into/engine/bin/skillopt-sleep"), or link that into a folder of your PATH."
 say "Next: start the client again, then /skillopt-sleep status. In a Claude Code that is running, and for 15 minutes"
 say "after it failed to start the server: /mcp, then plugin:skillopt-sleep:skillopt-sleep, then Reconnect."

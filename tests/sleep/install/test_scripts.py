@@ -147,6 +147,26 @@ def test_the_script_wires_codex_and_takes_it_out_again(tmp_path: Path) -> None:
     assert script.run("--unknown", **env).returncode == 2
 
 
+def test_the_engine_is_fetched_when_it_is_asked_for_and_not_to_tell_the_plan(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    uv = f"""
+case $1 in
+venv) for last; do :; done; mkdir -p "$last/bin" ;;
+pip) while [ "$1" != --python ]; do shift; done; ln -s '{PROGRAM}' "${{2%/python}}/skillopt-sleep" ;;
+esac"""
+    path = f"{write_program(tmp_path / 'tools' / 'uv', uv).parent}:/usr/bin:/bin"
+    script = Copied(home, home, ("/bin/sh", str(PLUGINS / "codex" / "install.sh"), "--with-engine"))
+    plan = script.run("--dry-run", PATH=path)
+    assert (plan.returncode, list(home.iterdir())) == (0, []), plan.stderr
+    assert "Nothing was done" in plan.stderr
+    done = script.run(PATH=path)
+    engine = home / ".local" / "share" / "skillopt-sleep" / "engine" / "bin" / "skillopt-sleep"
+    assert done.returncode == 0, done.stderr
+    assert f"'{engine}'" in done.stderr
+    assert str(engine) in (home / ".codex" / "config.toml").read_text()
+
+
 def test_the_server_answers_as_the_program_does(tmp_path: Path) -> None:
     server = Copied(tmp_path, tmp_path, (sys.executable, str(PLUGINS / "copilot" / "mcp_server.py")))
     hello = {
