@@ -18,6 +18,7 @@ from skillopt_sleep.lessons import (
     capital_safe,
     clauses,
     names_one_session,
+    names_only_flags,
     occasion_words,
     sessions_naming,
 )
@@ -215,14 +216,15 @@ class ExtractiveOptimizer:
             (r.session_id, f"{r.said} {' '.join(' '.join(op.tokens) for op in r.first)}") for r in recorded
         )
         # A scope is ours, so it is written only in a language that is surely the person's.
-        sure = self.cues.knows([word for r in recorded for word in tokens(r.said)])
+        said = [word for r in recorded for word in tokens(r.said)]
+        sure = self.cues.knows(said)
         scopes = self._scopes(recorded) if sure else []
         out: dict[str, Draft] = {}
         for clause in dict.fromkeys(c for r in recorded for c in clauses(r.said, self.cues)):
             plain = capital_safe(clause.text, self.agent.vocabulary.programs)
             if names_one_session(plain, named) or (wanted and not wanted & _names(plain)):
                 continue
-            for text in self._versions(plain, scopes):
+            for text in self._versions(plain, scopes, said):
                 out.setdefault(text, self._judge(text, clause, tasks, recorded))
         return list(out.values())
 
@@ -254,14 +256,15 @@ class ExtractiveOptimizer:
         # "--check" is meant exactly; the word in it may mean anything.
         return frozenset(name for name in wanted if not name.isalpha()) or wanted
 
-    def _versions(self, text: str, scopes: Sequence[Scope]) -> list[str]:
-        """The text alone, and under each scope that its own words do not name already."""
-        versions = [text]
+    def _versions(self, text: str, scopes: Sequence[Scope], said: Sequence[str]) -> list[str]:
+        """The text alone, unless a flag is all it names, and under each scope that its own words do not name
+        already."""
+        versions = [] if names_only_flags(text, self.cues) else [text]
         own = set(content(tokens(text), self.cues))
         for scope in scopes:
             named = {stem(p) for name in scope.names for w in tokens(name) for p in (w, *parts(w))}
             if not named & own:
-                versions.append(scoped(scope.names, text, kind=scope.kind, cues=self.cues))
+                versions.append(scoped(scope.names, text, kind=scope.kind, cues=self.cues, among=said))
         return versions
 
     def _scopes(self, recorded: Sequence[Recorded]) -> list[Scope]:

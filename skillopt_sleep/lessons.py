@@ -162,6 +162,13 @@ def names_one_session(text: str, sessions: Mapping[str, Set[str]]) -> bool:
     return any(len(sessions.get(t, ())) < 2 for t in particular)
 
 
+def names_only_flags(text: str, cues: Cues) -> bool:
+    """Whether all that a clause names are flags ("use -k"): of which command, it does not say."""
+    plain = ("verbs", "complains", "standing", "negators")
+    named = [w for w in tokens(text) if w not in cues.stop and not any(w in cues[kind] for kind in plain)]
+    return bool(named) and all(word.startswith("-") for word in named)
+
+
 def occasion_words(
     requests: Sequence[str], others: Sequence[str], cues: Cues, most: int = 3
 ) -> tuple[str, ...]:

@@ -124,9 +124,14 @@ def _read(
     return ()
 
 
-def scoped(occasion: Sequence[str], lesson: str, *, kind: ScopeKind, cues: Cues) -> str:
-    """Put a scope before a lesson in the lesson's language, by a fixed template."""
-    template = cues.scopes[cues.language_of(tokens(lesson))]
+def scoped(
+    occasion: Sequence[str], lesson: str, *, kind: ScopeKind, cues: Cues, among: Sequence[str] = ()
+) -> str:
+    """Put a scope before a lesson in the lesson's language, by a fixed template; where its words leave that
+    open, in the one that `among` is in, the words it was said among."""
+    possible = cues.languages_of(tokens(lesson))
+    spoken = [language for language in cues.languages_of(among) if language in possible]
+    template = cues.scopes[spoken[0] if len(spoken) == 1 else cues.language_of(tokens(lesson))]
     quote = '"' if kind == "words" else "`"
     named = [f"{quote}{o}{quote}" for o in occasion]
     listed = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} {template.joiner} {named[-1]}"

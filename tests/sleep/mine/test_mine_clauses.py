@@ -8,9 +8,17 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from skillopt_sleep.lessons import capital_safe, clauses, names_one_session, occasion_words, sessions_naming
+from skillopt_sleep.lessons import (
+    capital_safe,
+    clauses,
+    names_one_session,
+    names_only_flags,
+    occasion_words,
+    sessions_naming,
+)
 from skillopt_sleep.mine.cues import Cues, load_cues
 from skillopt_sleep.mine.words import signed, tokens, units
+from skillopt_sleep.reading import scoped
 
 WORLDS = sorted((Path(__file__).parents[2] / "homes" / "worlds").glob("*.yaml"))
 
@@ -272,3 +280,19 @@ def test_a_clause_is_one_line_with_one_full_stop(all_languages: Cues) -> None:
         for text in texts(said, all_languages):
             assert "\n" not in text
             assert re.search(r"[^.!?][.:]$", text), text
+
+
+def test_a_scope_is_in_the_language_a_lesson_was_said_among(all_languages: Cues) -> None:
+    among = tokens("pon -s en todos los commits, por favor, y firma siempre lo que haces")
+    text = scoped(("git commit",), "pon -s.", kind="command", cues=all_languages, among=among)
+    assert text == "Al ejecutar `git commit`: pon -s."
+    assert scoped(("git commit",), "sign it.", kind="command", cues=all_languages).startswith("When running")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("Use -k.", True), ("Always use --offline.", True), ("--offline is missing.", True), ("pon -s.", True),
+     ("Use cargo --locked.", False), ("No comments.", False), ("Never push with --force.", False)],
+)  # fmt: skip
+def test_a_flag_alone_says_of_nothing_what_it_is_for(all_languages: Cues, text: str, expected: bool) -> None:
+    assert names_only_flags(text, all_languages) is expected
