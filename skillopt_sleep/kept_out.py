@@ -11,6 +11,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from skillopt_sleep.own_words import outside_marked_pastes
 from skillopt_sleep.session import Driver, Session
 
 MARKER = ".skillopt-sleep-ignore"
@@ -21,15 +22,16 @@ BY_WORDS = "kept_out:words"
 
 _NAME = "skillopt-sleep"
 _ASKED = re.compile(
-    r"^[\W_]*skillopt-sleep\s*[:=]?\s*off\b[\W_]*$|\bkeep this (?:session|chat) out of skillopt-sleep\b",
+    r"^(?:[^\w\n]|_)*skillopt-sleep[ \t]{0,9}[:=]?[ \t]{0,9}off\b(?:[^\w\n]|_)*$"
+    r"|\bkeep this (?:session|chat) out of skillopt-sleep\b",
     re.IGNORECASE | re.MULTILINE,
 )
 
 
 def asks_out(text: str) -> bool:
     """Whether these words of a person keep their session out: a line `skillopt-sleep: off`, or "keep this
-    session out of skillopt-sleep"."""
-    return _NAME in text.lower() and _ASKED.search(text) is not None
+    session out of skillopt-sleep". In a block that is marked as pasted they are somebody else's."""
+    return _NAME in text.lower() and _ASKED.search(outside_marked_pastes(text)) is not None
 
 
 def is_marked(cwd: str | None, project: str | None) -> bool:

@@ -15,6 +15,7 @@ LONG = 10
 _LEAD = 3
 _LONG_LINE = 500
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n?(?:.*?^[ \t]*\1[^\n]*$|.*)", re.MULTILINE | re.DOTALL)
+_CLOSED_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n.*?^[ \t]*\1[`~]*[ \t]*$", re.MULTILINE | re.DOTALL)
 _OPENING = re.compile(r"<([A-Za-z][\w-]{0,40})(?: [^<>]{0,200})?>")
 _CLOSING = re.compile(r"</([A-Za-z][\w-]{0,40})\s*>")
 _PASTED_LINE = re.compile(
@@ -39,6 +40,11 @@ def own_words(text: str) -> str:
     if sum(bool(line.strip()) for line in lines) > LONG:
         lines = _first_paragraph(lines)
     return _QUOTED.sub(_without_quotation, "\n".join(lines)).strip()
+
+
+def outside_marked_pastes(text: str) -> str:
+    """The text without what is put in beyond doubt: fenced code and `<tag>...</tag>`, both closed."""
+    return _without_blocks(_CLOSED_FENCE.sub("\n", text))
 
 
 def _without_blocks(text: str) -> str:

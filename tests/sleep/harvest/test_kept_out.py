@@ -37,6 +37,10 @@ CANARY = "marmalade-canary"
         "please keep this session out of skillopt-sleep, it is private",
         "Keep this chat out of SkillOpt-Sleep",
         "x" * 50_000 + "\nskillopt-sleep: off",
+        "\n".join(["pasted log line"] * 40) + "\nskillopt-sleep: off",
+        "```\nsome code\n```\nskillopt-sleep: off",
+        "```\nnever closed\nskillopt-sleep: off",
+        "why does <div> break?\nskillopt-sleep: off",
     ],
 )
 def test_words_that_keep_a_session_out(words: str) -> None:
@@ -53,10 +57,19 @@ def test_words_that_keep_a_session_out(words: str) -> None:
         "skillopt-sleep: offline mode",
         "run skillopt-sleep status",
         "keep this session out of the logs",
+        "what does this do?\n```\nskillopt-sleep: off\n```",
+        "```text\nkeep this session out of skillopt-sleep\n```\nexplain",
+        '<file path="README.md">\nskillopt-sleep: off\n</file> translate this',
     ],
 )
 def test_words_that_do_not(words: str) -> None:
     assert not asks_out(words)
+
+
+@pytest.mark.parametrize("filler", ["\n", " ", "-\n", "```\n", "~~~\nx\n", "<a>", "<a></b>", "_"])
+def test_a_long_prompt_is_looked_through_once(filler: str) -> None:
+    # (where it is looked through for each of its lines, this takes minutes)
+    assert not asks_out("skillopt-sleep" + filler * 200_000 + "x")
 
 
 def test_only_what_the_person_worded_counts() -> None:
