@@ -26,6 +26,8 @@ LONGEST_S = 900.0
 ENDED_S = 2.0
 """How long after a hook has told of the end of a session."""
 TICK_S = 60.0
+_OVERSLEPT_S = 90.0
+"""How long after one minute the next is missed: a clock that is put back holds up who tells them."""
 LOCK_HELD = 5
 """The exit code of a run that another one keeps out."""
 _BUSY_S = 300.0
@@ -102,6 +104,7 @@ class Daemon:
     harvests: int = 0
     nights: int = 0
     _job: Work | None = None
+    _ticked_at: float = 0.0
     _changed_at: float | None = None
     _first_change_at: float = 0.0
     _hinted_at: float | None = None
@@ -150,17 +153,21 @@ class Daemon:
                 self._first_change_at = now
             self._changed_at = now
             self._look_for_hints(now)
-        elif event == "tick":
-            try:
-                self.world.every_tick()
-            except OSError as error:
-                self._say(f"the folders cannot be watched: {error}", now, logging.ERROR)
-            self._look(now)
-            self._look_for_hints(now)
         elif isinstance(event, Ended):
             self._job = None
             self._ended(event, now)
             self._look(now)
+        if event == "tick" or now >= self._ticked_at + _OVERSLEPT_S:
+            self._minute(now)
+
+    def _minute(self, now: float) -> None:
+        self._ticked_at = now
+        try:
+            self.world.every_tick()
+        except OSError as error:
+            self._say(f"the folders cannot be watched: {error}", now, logging.ERROR)
+        self._look(now)
+        self._look_for_hints(now)
 
     def begin_what_is_next(self) -> None:
         """Start the night if it is due, else a harvest if there is something to read."""

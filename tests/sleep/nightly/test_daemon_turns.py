@@ -195,6 +195,14 @@ def test_a_state_that_fails_is_told_now_and_then_and_looked_at_again() -> None:
     assert bench.tell("tick", 60) == ["night"]
 
 
+def test_a_minute_that_nobody_tells_is_noticed() -> None:
+    # A clock that is put back by years silences who tells the minutes for as long.
+    bench = Bench()
+    bench.outlook = DUE
+    assert bench.tell(after=60) == []
+    assert bench.tell(after=60) == ["night"]
+
+
 def test_enough() -> None:
     bench = Bench(outlook=DUE)
     bench.daemon.inbox.put(Stop("SIGTERM"))
