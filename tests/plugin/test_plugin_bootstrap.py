@@ -205,6 +205,15 @@ def test_without_python_and_uv_it_says_what_is_needed(desk: Desk, clone: Path) -
     assert not (desk.home / "ran").exists()
 
 
+def test_the_tools_get_a_path_without_the_project(desk: Desk, clone: Path) -> None:
+    write_program(desk.project / "bin" / "uv", 'touch "$HOME/ran"')
+    tools = write_program(desk.home / "tools" / "uv", f'echo "$PATH" >> "$HOME/path"\n{UV}').parent
+    done = desk.sh(BOOTSTRAP, PATH=f".:{desk.project}/bin:{tools}:{desk.project}:/usr/bin:/bin")
+    assert done.returncode == 0, done.stderr
+    assert set((desk.home / "path").read_text().splitlines()) == {f"{tools}:/usr/bin:/bin"}
+    assert not (desk.home / "ran").exists()
+
+
 def test_a_foreign_engine_folder_is_not_touched(desk: Desk, clone: Path) -> None:
     theirs = data(desk) / "engine" / "mine.txt"
     theirs.parent.mkdir(parents=True)

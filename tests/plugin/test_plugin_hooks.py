@@ -213,6 +213,14 @@ def test_a_state_folder_elsewhere_is_used_when_it_is_there(desk: Desk) -> None:
     assert not desk.state.exists()
 
 
+def test_nothing_is_written_where_one_works(desk: Desk) -> None:
+    (desk.project / "state").mkdir()
+    for given in ({"SKILLOPT_SLEEP_HOME": "state"}, {"SKILLOPT_SLEEP_HOME": "./state"}, {"HOME": "."}):
+        assert desk.sh(END, stdin=sent(CLAUDE), **given).returncode == 0
+    assert not list((desk.project / "state").iterdir())
+    assert not (desk.project / ".skillopt-sleep").exists()
+
+
 def test_no_program_of_the_project_is_run(desk: Desk) -> None:
     waiting(desk, 1)
     for name in ("sh", "head", "grep", "tr", "mkdir", "mv", "date"):

@@ -62,16 +62,37 @@ def test_a_server_started_in_the_folder_of_the_plugin_works_where_the_client_doe
     engine = write_program(
         desk.home / "engine", f'case $1 in --protocol) echo "{ANSWER}0.1.0";; *) pwd;; esac'
     )
-    client = f"cd {shlex.quote(str(desk.plugin))} && exec sh ./scripts/skillopt-sleep mcp"
-    done = subprocess.run(
+    done = ask_from_plugin(desk, "mcp", PATH="/usr/bin:/bin", SKILLOPT_SLEEP_ENGINE=engine)
+    assert done.stdout == f"{desk.project}\n"
+
+
+def test_a_server_started_in_the_folder_of_the_plugin_runs_nothing_of_where_the_client_works(
+    desk: Desk,
+) -> None:
+    if not Path("/proc/self/cwd").exists():
+        pytest.skip("this system does not tell where a process works")
+    malicious(desk.project)
+    ours = write_engine(desk.home / "ours" / "skillopt-sleep")
+    path = f"{desk.project}:{desk.project}/.venv/bin:{ours.parent}:/usr/bin:/bin"
+    assert ask_from_plugin(desk, "--engine", PATH=path).stdout == f"{ours}\n"
+    assert not (desk.home / "ran").exists()
+
+
+def ask_from_plugin(desk: Desk, *arguments: str, **env: object) -> subprocess.CompletedProcess[str]:
+    """Runs the launcher as Codex does: in the folder of the plugin, by who works in the project."""
+    words = (
+        shlex.join(["cd", str(desk.plugin)])
+        + " && exec "
+        + shlex.join(["/bin/sh", "./scripts/skillopt-sleep", *arguments])
+    )
+    return subprocess.run(
         # The outer shell stays where it is, as a client does.
-        ["/bin/sh", "-c", f"(exec sh -c {shlex.quote(client)}) & wait $!"],
+        ["/bin/sh", "-c", f"(exec /bin/sh -c {shlex.quote(words)}) & wait $!"],
         cwd=desk.project,
-        env={"HOME": str(desk.home), "PATH": "/usr/bin:/bin", "SKILLOPT_SLEEP_ENGINE": str(engine)},
+        env={"HOME": str(desk.home), **{name: str(value) for name, value in env.items()}},
         capture_output=True,
         text=True,
     )
-    assert done.stdout == f"{desk.project}\n"
 
 
 @pytest.mark.parametrize("arguments", [["mcp"], ["status", "--json"], [], ["--engine"]])

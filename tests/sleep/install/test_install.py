@@ -58,8 +58,7 @@ def test_there_twice_and_back_to_the_byte(person: Any, client: str, has_mine: bo
     assert wired != before
     assert not person.install(client).is_changed
     assert person.tree() == wired
-    if has_mine:
-        assert stat.S_IMODE((person.home / CONFIG[client]).stat().st_mode) == 0o640
+    assert stat.S_IMODE((person.home / CONFIG[client]).stat().st_mode) == (0o640 if has_mine else 0o600)
     assert person.uninstall(client).is_changed
     assert person.tree() == before
     assert not person.uninstall(client).is_changed
