@@ -64,21 +64,31 @@ class Watch:
         self._folders = tuple(dict.fromkeys(folders))
         self._ear = _Ear(told)
         self._log = log
-        self._quick = make_observer()
         self._slow: BaseObserver = PollingObserver(timeout=poll_s)
+        try:
+            self._quick = make_observer()
+        except OSError as error:
+            # (Linux gives a person 128 of what this needs, and an editor may have them all)
+            why = error.strerror or error
+            self._log.warning("nothing tells of changes here (%s); folders are looked through instead", why)
+            self._quick = self._slow
         self._at: dict[Path, tuple[BaseObserver, ObservedWatch]] = {}
 
     def start(self) -> None:
         """Begin. Never raises for a folder that cannot be watched."""
-        for observer in (self._quick, self._slow):
+        for observer in self._observers:
             observer.start()
         self.look_again()
 
     def stop(self) -> None:
-        for observer in (self._quick, self._slow):
+        for observer in self._observers:
             observer.stop()
-        for observer in (self._quick, self._slow):
+        for observer in self._observers:
             observer.join(1)
+
+    @property
+    def _observers(self) -> tuple[BaseObserver, ...]:
+        return tuple(dict.fromkeys((self._quick, self._slow)))
 
     @property
     def watched(self) -> dict[Path, bool]:
@@ -97,13 +107,15 @@ class Watch:
 
     def _begin(self, folder: Path) -> None:
         quick = () if is_remote(folder, _mounts()) or not self._quick.is_alive() else (self._quick,)
-        for observer in (*quick, self._slow):
+        for observer in dict.fromkeys((*quick, self._slow)):
             try:
                 watch = observer.schedule(
                     self._ear, str(folder), recursive=True, event_filter=_EVENTS, follow_symlink=True
                 )
             except OSError as error:
-                how = "looked through instead" if observer is self._quick else "looked through by each night"
+                how = (
+                    "looked through instead" if observer is not self._slow else "looked through by each night"
+                )
                 self._log.warning("%s cannot be watched (%s); it is %s", folder, error.strerror or error, how)
                 continue
             self._at[folder] = (observer, watch)
