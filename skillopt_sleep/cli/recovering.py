@@ -10,7 +10,15 @@ from skillopt_sleep.home import StateHome
 def say_recovered(home: StateHome, *, must_recover: bool) -> None:
     """Finish what was interrupted. With `must_recover` False, for a command that only looks, a failure to do
     so is told and not raised, and another command at work is not waited for."""
-    if not any(folder.is_dir() and any(folder.iterdir()) for folder in (home.journal, home.staged)):
+    try:
+        is_left = any(folder.is_dir() and any(folder.iterdir()) for folder in (home.journal, home.staged))
+    except OSError as error:
+        raise StorageError(
+            f"the state folder {home.path} cannot be read",
+            why=error.strerror or str(error),
+            next="`skillopt-sleep doctor` says what mends it",
+        ) from error
+    if not is_left:
         return
     from skillopt_sleep.describe import recovered_lines  # slow to import, as is what they need
     from skillopt_sleep.recovery import recover_pending

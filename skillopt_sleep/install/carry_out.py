@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from skillopt import __version__
 from skillopt.core.task import content_id
+from skillopt.errors import BackendError, ConfigError
 from skillopt_sleep.disk import Disk
+from skillopt_sleep.install import live
 from skillopt_sleep.install.clients import CLIENTS, Surroundings, claude_leftovers
+from skillopt_sleep.install.config_text import find
 from skillopt_sleep.install.plan import Planned, plan
 from skillopt_sleep.install.record import (
     INSTALLED_FILE,
@@ -57,8 +61,30 @@ def uninstall(around: Surroundings, client: str, now: datetime, *, disk: Disk | 
     leftovers = claude_leftovers(around) if is_claude else ()
     wiring = Wiring(client, leftovers=leftovers)
     planned = plan(before, wiring, around.home.path)
+    wiring = replace(wiring, notes=tuple(_not_from_here(around, client, planned)))
     after = replace(planned.installed, clients=tuple(each for each in before.clients if each.name != client))
     return _done(around, "uninstall", before, after, planned, wiring, now, disk)
+
+
+def _not_from_here(around: Surroundings, client: str, planned: Planned) -> Iterator[str]:
+    """A note for each file with an entry of our name that no record here tells of: it stays."""
+    told = {(step.path, step.what) for step in planned.steps}
+    files = set[str]()
+    try:
+        entries = CLIENTS[client](around).entries
+    except (BackendError, ConfigError):
+        return
+    for entry in entries:
+        try:
+            path = live.real_path(entry.path)
+            is_there = find(live.decoded(path, live.read(path)), entry.syntax, entry.keys)[0]
+        except (ConfigError, ValueError, RecursionError):
+            continue
+        is_told = str(path) in files or (str(path), entry.name) in told
+        if is_there and not entry.is_item and not is_told:
+            files.add(str(path))
+            mend = entry.by_hand or "Take it out yourself."
+            yield f"{path} has an entry {entry.name} that was not put there from here: it stays. {mend}"
 
 
 def _done(

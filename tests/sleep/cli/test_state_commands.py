@@ -55,6 +55,15 @@ def test_looking_at_an_empty_home_creates_nothing(machine: Machine, arguments: l
     assert sorted(path.name for path in machine.home.iterdir()) == ["work"]
 
 
+@pytest.mark.parametrize("arguments", [["status"], ["install", "codex"], ["uninstall", "codex"], ["undo"]])
+def test_a_state_that_cannot_be_looked_into_is_told(machine: Machine, arguments: list[str]) -> None:
+    # What belongs to somebody else fails alike, but not for the superuser, who runs tests too.
+    found = machine.run(*arguments, "--home", str(machine.home / ("x" * 300)))
+    assert found.code != 0
+    assert "next: " in found.err
+    assert "Traceback" not in found.err
+
+
 def test_the_status_of_an_empty_home(machine: Machine) -> None:
     found = machine.run("status", "--json").json
 

@@ -59,7 +59,8 @@ def test_there_twice_and_back_to_the_byte(person: Any, client: str, has_mine: bo
     assert not person.install(client).is_changed
     assert person.tree() == wired
     assert stat.S_IMODE((person.home / CONFIG[client]).stat().st_mode) == (0o640 if has_mine else 0o600)
-    assert person.uninstall(client).is_changed
+    done = person.uninstall(client)
+    assert (done.is_changed, done.notes) == (True, ())
     assert person.tree() == before
     assert not person.uninstall(client).is_changed
 
@@ -260,7 +261,10 @@ def test_what_was_there_by_hand_stays(person: Any) -> None:
     kept = person.tree()
     (person.state.path / "installed.json").unlink()
     assert person.install("copilot").is_changed
-    person.uninstall("copilot")
+    for _ in range(2):
+        (note,) = person.uninstall("copilot").notes
+        assert "mcpServers.skillopt-sleep that was not put there from here" in note
+        assert "`copilot mcp remove skillopt-sleep`" in note
     assert person.tree() == kept
 
 
