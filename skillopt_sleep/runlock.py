@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from skillopt.errors import LockHeldError
@@ -30,7 +30,9 @@ def run_lock(home: StateHome, now: datetime) -> Iterator[None]:
         try:
             yield
         finally:
-            home.lock_holder.unlink(missing_ok=True)
+            # (of a process that has ended it says nothing)
+            with suppress(OSError):
+                home.lock_holder.unlink()
 
 
 def _holder(home: StateHome) -> str:

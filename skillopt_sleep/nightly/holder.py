@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -45,7 +45,9 @@ def only_daemon(home: StateHome, now: datetime) -> Iterator[None]:
         try:
             yield
         finally:
-            home.daemon_holder.unlink(missing_ok=True)
+            # (of a process that has ended it says nothing)
+            with suppress(OSError):
+                home.daemon_holder.unlink()
 
 
 def holder(home: StateHome) -> Holder | None:

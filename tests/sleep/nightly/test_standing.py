@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from slept_home import SleptHome
 from skillopt_sleep.doctor.check import Patient
 from skillopt_sleep.doctor.nights import examine_nights
 from skillopt_sleep.ledger import Ledger
+from skillopt_sleep.nightly.due import due
 from skillopt_sleep.nightly.holder import only_daemon
-from skillopt_sleep.nightly.kept import SLOT_KEY
+from skillopt_sleep.nightly.kept import SLOT_KEY, claimed
+from skillopt_sleep.runlock import run_lock
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SLOT = datetime(2026, 11, 21, 3, tzinfo=UTC)
@@ -38,6 +40,23 @@ def doctor(home: SleptHome, now: datetime = NOW) -> tuple[str, str]:
 def finished(home: SleptHome, slot: datetime) -> None:
     with Ledger.open(home.state.ledger) as ledger:
         ledger.put_value(SLOT_KEY, slot.isoformat())
+
+
+def test_a_note_that_cannot_be_taken_away_spoils_nothing(home: SleptHome) -> None:
+    # As where the disk has become read-only meanwhile; what has been done is done.
+    def spoil(note: Path) -> None:
+        note.unlink()
+        note.mkdir()
+
+    with only_daemon(home.state, NOW):
+        spoil(home.state.daemon_holder)
+    with run_lock(home.state, NOW):
+        spoil(home.state.lock_holder)
+    at = time(3)
+    with Ledger.open(home.state.ledger) as ledger:
+        with claimed(home.state, ledger, lambda kept: due(NOW, at, UTC, kept), lambda: NOW) as told:
+            spoil(home.state.attempts)
+        assert told == {SLOT_KEY: SLOT.isoformat()}
 
 
 def test_the_doctor_says_whose_and_when(home: SleptHome) -> None:
