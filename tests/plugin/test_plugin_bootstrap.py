@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -65,6 +66,15 @@ def test_a_second_time_replaces_it_and_keeps_only_the_last(desk: Desk, clone: Pa
         seen.append((data(desk) / "engine").resolve())
     assert len(set(seen)) == 3
     assert set((data(desk) / "engines").iterdir()) == set(seen[1:])
+
+
+def test_what_another_run_of_it_is_making_stays(desk: Desk, clone: Path) -> None:
+    theirs = data(desk) / "engines" / str(os.getpid())
+    left = data(desk) / "engines" / "999999999"  # of one that was killed
+    for each in (theirs, left):
+        each.mkdir(parents=True)
+    assert desk.sh(BOOTSTRAP, PATH=uv_path(desk)).returncode == 0
+    assert (theirs.exists(), left.exists()) == (True, False)
 
 
 def test_a_failure_leaves_what_was_there(desk: Desk, clone: Path) -> None:

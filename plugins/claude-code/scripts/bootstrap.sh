@@ -148,9 +148,14 @@ before=
 if [ -L "$into/engine" ]; then before=$(physical "$into/engine"); fi
 ln -sfn "$fresh" "$into/engine" || fail 1 "$into/engine cannot be written." "The system said so above." "Run this again."
 trap - HUP INT TERM
-# The last one stays: a client that is running may still be using it.
+# The last one stays: a client that is running may still be using it. So does what another run of this is making,
+# or has just made.
+now=$(physical "$into/engine")
 for each in "$into/engines"/*; do
-    [ "$each" = "$fresh" ] || [ "$(physical "$each")" = "$before" ] || rm -rf -- "$each"
+    case $(physical "$each") in
+    "$fresh" | "$before" | "$now") continue ;;
+    esac
+    kill -0 "${each##*/}" 2>/dev/null || rm -rf -- "$each"
 done
 say "Installed ${answer#skillopt-sleep-protocol 1 }."
 say "To type it in a terminal: $(quote "$into/engine/bin/skillopt-sleep"), or link that into a folder of your PATH."
