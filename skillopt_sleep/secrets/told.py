@@ -77,30 +77,28 @@ def _word(word: bytes, rest: bytes = b"") -> bytes:
     return word + rb"(?<![\w$.-]" + word + rb")" + rest + _SAYS + _VALUE
 
 
-_ANYWHERE = (
-    _Way("pw", _word(b"pw"), _is_said),
+_IN_SQL_OR_WORDS = (
     _Way(
         "identified",
         rb"identified\s{1,4}+(?:with\s{1,4}+\S{1,60}+\s{1,4}+)?+by\s{1,4}+(?:password\s{1,4}+)?+" + _QUOTED,
         _is_given,
     ),
-)
-_NAMED_PASS = (
     _Way(
         "passwor",
         rb"passwor[dt](?<![\w$.-]passwor[dt])(?:" + _SAYS + rb"|(?P<gap>[ \t]{1,4}+))" + _VALUE,
         _is_after_its_name,
     ),
-    _Way("mot de passe", _word(b"mot de passe"), _is_said),
 )
-_OTHER_LANGUAGES = (
+_SHORT = (
+    _Way("pw", _word(b"pw"), _is_said),
     _Way("clave", _word(b"clave"), _is_said_of_a_key),
     _Way("senha", _word(b"senha"), _is_said),
     _Way("wachtwoord", _word(b"wachtwoord"), _is_said),
     _Way("kennwort", _word(b"kennwort"), _is_said),
+    _Way("mot de passe", _word(b"mot de passe"), _is_said),
+    _Way("from-literal", rb"from-literal[= ][\"']?[\w.-]{1,64}+=" + _VALUE, _is_of_a_cluster),
 )
 _CONTRASENA = _Way("contrase", _word(b"contrase", rb"\xf1a"), _is_said)
-_CLUSTER = _Way("from-literal", rb"from-literal[= ][\"']?[\w.-]{1,64}+=" + _VALUE, _is_of_a_cluster)
 _SHARE = _Way("smb", rb"-u(?<= -u)[ \t]{0,4}+[^\s%\"'=]{1,64}+%(?P<bare>[^\s\"'%]{3,}+)", _is_of_a_share)
 _ORACLE = _Way(
     "jdbc:oracle:", rb"jdbc:oracle:\w{1,8}+:[^\s/@\"':]{1,64}+/(?P<bare>[^\s@\"']{2,200}+)@", _is_given
@@ -113,20 +111,35 @@ def _compiled(pattern: bytes) -> re.Pattern[bytes]:
     return re.compile(pattern)
 
 
-def told_secrets(raw: bytes, low: bytes, lower: str, *, is_long: bool, has_pass: bool) -> list[Span]:
+def told_secrets(raw: bytes, low: bytes, lower: str, *, is_long: bool) -> list[Span]:
     """Every password of these ways in the text (one byte a character, and the same in lower case, as bytes
     and as text). A long one is no command and nothing a person said, and is not asked for all of them."""
-    ways = [*_ANYWHERE, *(_NAMED_PASS if has_pass else ())]
+    # Asked one by one, because most texts are short and have none: a loop would take longer than the answers.
+    ways: tuple[_Way, ...] = ()
+    if "identified" in lower or "passwor" in lower:
+        ways = _IN_SQL_OR_WORDS
     if not is_long:
-        ways += [*_OTHER_LANGUAGES, _CLUSTER]
-        ways += [_CONTRASENA] if "\xf1" in lower else []
-        ways += [_SHARE] if "%" in lower else []
-        ways += [_ORACLE] if "@" in lower else []
+        if (
+            "pw" in lower
+            or "clave" in lower
+            or "senha" in lower
+            or "wachtwoord" in lower
+            or "kennwort" in lower
+            or "mot de passe" in lower
+            or "from-literal" in lower
+        ):
+            ways += _SHORT
+        if "\xf1" in lower:
+            ways += (_CONTRASENA,)
+        if "%" in lower and "smb" in lower:
+            ways += (_SHARE,)
+        if "@" in lower and "jdbc:" in lower:
+            ways += (_ORACLE,)
     spans: list[Span] = []
     for way in ways:
-        # Two letters are sooner found by the pattern.
-        if (is_long and way.needle == "pw") or way.needle in lower:
-            spans += found(_of(way, raw, low), len(raw))
+        if way.needle not in lower:
+            continue
+        spans += found(_of(way, raw, low), len(raw))
     return spans
 
 
