@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 from robin_home import COMMAND, WAYS, Robin
+
+from skillopt.errors import RefusedError
 
 pytestmark = pytest.mark.anyio
 
@@ -309,6 +312,14 @@ async def test_no_file_is_read_outside_of_the_working_folder_and_the_home(
         assert "lies outside" in error["what"]
         assert "At a terminal" in error["next"]
         assert "no skill file" in (await refused(client, "sleep_blame", file=".git/config"))["what"]
+
+
+def test_a_server_that_stands_in_the_root_does_not_stand_everywhere(robin: Robin) -> None:
+    # (as some clients start them)
+    for env in (robin.env, {**robin.env, "HOME": "/"}):
+        place = replace(robin.place, cwd=Path("/"), env=env)
+        with pytest.raises(RefusedError, match="lies outside"):
+            place.inside("/etc/passwd", "skillopt-sleep blame")
 
 
 async def test_a_training_run_is_told_of(robin: Robin) -> None:

@@ -117,7 +117,11 @@ class SleptHome:
 
     def run(self, *arguments: str, **more: Any) -> tuple[int, str, str]:
         with self.start(*arguments, **more) as process:
-            out, err = process.communicate(timeout=60)
+            try:
+                out, err = process.communicate(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()  # (or leaving would wait for ever)
+                raise
         return process.returncode, out, err
 
 
