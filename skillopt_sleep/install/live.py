@@ -69,13 +69,12 @@ def in_the_way(path: Path, entry: Entry) -> ConfigError:
     return refused(
         path,
         f"{entry.name} is there already, and says something else than what would be written",
-        entry.by_hand or "Take it out yourself, then run the same command again.",
+        entry.by_hand or "Take it out yourself.",
     )
 
 
 def refused(path: Path, why: str, following: str) -> ConfigError:
     """That a file is left as it is."""
-    again = "Then run the same command again."
-    return ConfigError(
-        f"{path} is left as it is.", why=why, next=f"{following} {again}" if following else again
-    )
+    is_told = "run this again" in following
+    again = "" if is_told else "Then run the same command again."
+    return ConfigError(f"{path} is left as it is.", why=why, next=f"{following} {again}".strip())
