@@ -12,6 +12,8 @@ from skillopt.errors import ConfigError, RefusedError
 from skillopt_sleep.cli.options import Caller, Common, Scope, project_at, scope
 from skillopt_sleep.home import StateHome, without_tilde
 
+_PLUGIN = (".codex-plugin/plugin.json", "scripts/skillopt-sleep")
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -31,6 +33,12 @@ class Place:
     def common(self) -> Common:
         """The options of a command that shows nothing on a terminal."""
         return Common(self.home, as_json=True, quiet=True, verbose=False)
+
+    @property
+    def is_plugin_folder(self) -> bool:
+        """Whether the server stands where our plugin lies, which is nobody's project."""
+        # (where the system does not tell the plugin's launcher the folder of its client)
+        return all((self.cwd / part).is_file() for part in _PLUGIN)
 
     def inside(self, name: str, command: str) -> Path:
         """The file or folder that `name` leads to, links followed.
@@ -56,6 +64,12 @@ class Place:
         """
         if project and all_projects:
             raise ConfigError("project and all_projects exclude each other", next="give one of them")
+        if not project and not all_projects and self.is_plugin_folder:
+            raise ConfigError(
+                "which project is meant is not known here",
+                why="the client started this server in the folder of its plugin",
+                next="give project, the absolute folder the person works in, or all_projects",
+            )
         if project and not Path(project).is_absolute():
             raise ConfigError(f"{project!r} is no absolute folder", next="give the whole path of the project")
         caller = self.caller

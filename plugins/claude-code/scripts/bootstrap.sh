@@ -125,7 +125,11 @@ trap 'rm -rf -- "$fresh"; exit 130' HUP INT TERM
 PATH=$safe_path
 if [ "$uv" ]; then
     make() { "$uv" venv --quiet --no-project --no-config --python '>=3.11' "$fresh"; }
-    fetch() { "$uv" pip install --quiet --no-config --python "$fresh/bin/python" ${limits:+--constraint "$limits"} "$source"; }
+    # Compiled now, as pip does: a client waits a second for a server, and not longer for its first start.
+    fetch() {
+        "$uv" pip install --quiet --no-config --compile-bytecode --python "$fresh/bin/python" \
+            ${limits:+--constraint "$limits"} "$source"
+    }
 else
     make() { "$python" -I -m venv "$fresh"; }
     fetch() {

@@ -16,6 +16,7 @@ from mcp.shared.exceptions import MCPError
 from robin_home import COMMAND, WAYS, Robin
 
 from skillopt.errors import RefusedError
+from skillopt_sleep.mcp_server.server import make_server
 
 pytestmark = pytest.mark.anyio
 
@@ -177,6 +178,14 @@ async def test_the_projects_and_clients_of_the_settings_are_not_widened(robin: R
         assert [row["name"] for row in night["sources"]] == ["codex"]
         assert (await refused(client, "sleep_run", project="code"))["what"]
         assert (await refused(client, "sleep_run", project=str(robin.project), all_projects=True))["what"]
+
+
+@pytest.mark.parametrize("tool", ["sleep_run", "sleep_tasks"])
+async def test_the_folder_of_the_plugin_is_nobodys_project(robin: Robin, tool: str) -> None:
+    plugin = Path(__file__).parents[3] / "plugins" / "claude-code"
+    async with Client(make_server(replace(robin.place, cwd=plugin)), raise_exceptions=False) as client:
+        assert "give project" in (await refused(client, tool))["next"]
+        assert (await told(client, tool, project=str(robin.project)))["next"]
 
 
 async def test_a_damaged_state_is_told_with_a_way_out(slept: Robin) -> None:
