@@ -201,16 +201,21 @@ def test_our_own_runs_are_not_noted_and_told_nothing(desk: Desk) -> None:
     assert not (desk.state / "queue").exists()
 
 
-def test_a_state_folder_elsewhere_is_used_when_it_is_there(desk: Desk) -> None:
-    for name in ("relative", str(desk.project / "state"), "~/elsewhere"):
-        assert desk.sh(END, stdin=sent(CLAUDE), SKILLOPT_SLEEP_HOME=name).returncode == 0
-    assert not any((desk.project / name).exists() for name in ("relative", "state", "~"))
-
-    elsewhere = desk.home / "elsewhere"
-    elsewhere.mkdir()
-    desk.sh(END, stdin=sent(CLAUDE), SKILLOPT_SLEEP_HOME="~/elsewhere")
-    assert [path.name for path in elsewhere.glob("queue/*")] == [f"claude-{CLAUDE['session_id']}.json"]
+def test_a_state_folder_elsewhere_is_used(desk: Desk) -> None:
+    for name in ("~/elsewhere", str(desk.home / "deep" / "er" / "state")):
+        desk.sh(END, stdin=sent(CLAUDE), SKILLOPT_SLEEP_HOME=name)
+    for place in (desk.home / "elsewhere", desk.home / "deep" / "er" / "state"):
+        assert [path.name for path in place.glob("queue/*")] == [f"claude-{CLAUDE['session_id']}.json"]
+        assert place.stat().st_mode & 0o777 == 0o700
     assert not desk.state.exists()
+
+
+def test_no_state_folder_is_made_inside_a_repository(desk: Desk) -> None:
+    (desk.project / ".git").mkdir(exist_ok=True)
+    (desk.home / "leads-there").symlink_to(desk.project)
+    for name in ("relative", str(desk.project / "state"), str(desk.home / "leads-there" / "state")):
+        assert desk.sh(END, stdin=sent(CLAUDE), SKILLOPT_SLEEP_HOME=name).returncode == 0
+    assert not any((desk.project / name).exists() for name in ("relative", "state"))
 
 
 def test_nothing_is_written_where_one_works(desk: Desk) -> None:

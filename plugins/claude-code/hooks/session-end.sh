@@ -17,8 +17,16 @@ case $state in
 /*) ;;
 *) exit 0 ;;
 esac
-# A folder with a name of the person's choosing is made by the program, which looks where it would lie.
-[ -d "$state" ] || [ -z "${SKILLOPT_SLEEP_HOME:-}" ] || exit 0
+# A folder of the person's choosing is never made inside a repository, as the program never makes it there.
+if [ "${SKILLOPT_SLEEP_HOME:-}" ] && [ ! -d "$state" ]; then
+    above=$state
+    while [ "$above" ] && [ ! -d "$above" ]; do above=${above%/*}; done
+    above=$(cd -P -- "$above/" && pwd -P) || exit 0
+    while [ "$above" ]; do
+        [ ! -e "$above/.git" ] || exit 0
+        above=${above%/*}
+    done
+fi
 [ ! -t 0 ] || exit 0
 
 # What a client sends is small; one that never ends it must not keep us.
