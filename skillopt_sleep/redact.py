@@ -75,7 +75,8 @@ def _spans(text: str, *, are_many: bool = False) -> list[Span]:
         spans += private_keys(raw)
     # A long text has most of these, and each way of finding looks for its own.
     is_long = len(text) > _LONG
-    has_names = is_long or "pass" in lower or "auth" in lower
+    has_pass = is_long or "pass" in lower
+    has_names = has_pass or "auth" in lower
     has_k = "k" in lower
     if (
         has_names
@@ -95,7 +96,7 @@ def _spans(text: str, *, are_many: bool = False) -> list[Span]:
         or ("_" in lower and "_pat" in lower)
     ):
         spans += named_secrets(raw, low, lower, is_long=is_long)
-    spans += told_secrets(raw, low, lower, is_long=is_long and not are_many)
+    spans += told_secrets(raw, low, lower, is_long=is_long and not are_many, has_pass=has_pass)
     if not spans:
         return spans
     ids = [span for span in spans if span.kind == "aws"]

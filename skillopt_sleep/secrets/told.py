@@ -77,17 +77,15 @@ def _word(word: bytes, rest: bytes = b"") -> bytes:
     return word + rb"(?<![\w$.-]" + word + rb")" + rest + _SAYS + _VALUE
 
 
-_IN_SQL_OR_WORDS = (
-    _Way(
-        "identified",
-        rb"identified\s{1,4}+(?:with\s{1,4}+\S{1,60}+\s{1,4}+)?+by\s{1,4}+(?:password\s{1,4}+)?+" + _QUOTED,
-        _is_given,
-    ),
-    _Way(
-        "passwor",
-        rb"passwor[dt](?<![\w$.-]passwor[dt])(?:" + _SAYS + rb"|(?P<gap>[ \t]{1,4}+))" + _VALUE,
-        _is_after_its_name,
-    ),
+_IDENTIFIED = _Way(
+    "identified",
+    rb"identified\s{1,4}+(?:with\s{1,4}+\S{1,60}+\s{1,4}+)?+by\s{1,4}+(?:password\s{1,4}+)?+" + _QUOTED,
+    _is_given,
+)
+_PASSWORD = _Way(
+    "passwor",
+    rb"passwor[dt](?<![\w$.-]passwor[dt])(?:" + _SAYS + rb"|(?P<gap>[ \t]{1,4}+))" + _VALUE,
+    _is_after_its_name,
 )
 _SHORT = (
     _Way("pw", _word(b"pw"), _is_said),
@@ -95,9 +93,9 @@ _SHORT = (
     _Way("senha", _word(b"senha"), _is_said),
     _Way("wachtwoord", _word(b"wachtwoord"), _is_said),
     _Way("kennwort", _word(b"kennwort"), _is_said),
-    _Way("mot de passe", _word(b"mot de passe"), _is_said),
     _Way("from-literal", rb"from-literal[= ][\"']?[\w.-]{1,64}+=" + _VALUE, _is_of_a_cluster),
 )
+_MOT_DE_PASSE = _Way("mot de passe", _word(b"mot de passe"), _is_said)
 _CONTRASENA = _Way("contrase", _word(b"contrase", rb"\xf1a"), _is_said)
 _SHARE = _Way("smb", rb"-u(?<= -u)[ \t]{0,4}+[^\s%\"'=]{1,64}+%(?P<bare>[^\s\"'%]{3,}+)", _is_of_a_share)
 _ORACLE = _Way(
@@ -111,34 +109,36 @@ def _compiled(pattern: bytes) -> re.Pattern[bytes]:
     return re.compile(pattern)
 
 
-def told_secrets(raw: bytes, low: bytes, lower: str, *, is_long: bool) -> list[Span]:
+def told_secrets(raw: bytes, low: bytes, lower: str, *, is_long: bool, has_pass: bool) -> list[Span]:
     """Every password of these ways in the text (one byte a character, and the same in lower case, as bytes
-    and as text). A long one is no command and nothing a person said, and is not asked for all of them."""
+    and as text). A long one is no command and nothing a person said, and is not asked for all of them;
+    `has_pass` is false where those letters are not in it."""
     # Asked one by one, because most texts are short and have none: a loop would take longer than the answers.
-    ways: tuple[_Way, ...] = ()
-    if "identified" in lower or "passwor" in lower:
-        ways = _IN_SQL_OR_WORDS
+    ways: list[_Way] = []
+    if "identified" in lower:
+        ways.append(_IDENTIFIED)
+    if has_pass and "passwor" in lower:
+        ways.append(_PASSWORD)
     if not is_long:
+        if has_pass and "mot de passe" in lower:
+            ways.append(_MOT_DE_PASSE)
         if (
             "pw" in lower
             or "clave" in lower
             or "senha" in lower
             or "wachtwoord" in lower
             or "kennwort" in lower
-            or "mot de passe" in lower
             or "from-literal" in lower
         ):
-            ways += _SHORT
+            ways += [way for way in _SHORT if way.needle in lower]
         if "\xf1" in lower:
-            ways += (_CONTRASENA,)
+            ways.append(_CONTRASENA)
         if "%" in lower and "smb" in lower:
-            ways += (_SHARE,)
+            ways.append(_SHARE)
         if "@" in lower and "jdbc:" in lower:
-            ways += (_ORACLE,)
+            ways.append(_ORACLE)
     spans: list[Span] = []
     for way in ways:
-        if way.needle not in lower:
-            continue
         spans += found(_of(way, raw, low), len(raw))
     return spans
 
