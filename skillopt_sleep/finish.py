@@ -9,9 +9,9 @@ from datetime import datetime
 from types import MappingProxyType
 
 from skillopt_sleep.ledger import Ledger
-from skillopt_sleep.ledger_rows import Night
+from skillopt_sleep.ledger_rows import KnownLesson, LessonStatus, Night, RejectedLesson
 from skillopt_sleep.mined_before import found_key
-from skillopt_sleep.night import ProjectNight, Surroundings, record_of, tested_key, verdict_of
+from skillopt_sleep.night import ProjectNight, Surroundings, tested_key, verdict_of
 
 
 def finish_night(
@@ -28,7 +28,7 @@ def finish_night(
     single values, by key, that come to count with it."""
     rejected, lessons = [], []
     for night in nights:
-        turned_down, known = record_of(night)
+        turned_down, known = _record_of(night)
         rejected += [replace(r, night_id=around.night_id) for r in turned_down]
         lessons += known
     finished = Night(
@@ -44,3 +44,33 @@ def finish_night(
     values |= {found_key(n.project): n.found.to_text() for n in nights if n.mined is not None}
     values |= also
     ledger.finish_night(finished, consumed=consumed, rejected=rejected, lessons=lessons, values=values)
+
+
+def _record_of(night: ProjectNight) -> tuple[list[RejectedLesson], list[KnownLesson]]:
+    """What the ledger remembers of a project's night."""
+    project = night.project
+    rejected = [
+        RejectedLesson(
+            project,
+            r.turned_down.lesson.id,
+            r.turned_down.lesson.text,
+            r.turned_down.decision.reason,
+            r.evidence_sha,
+            evidence=tuple(c.id for c in r.turned_down.want.corrections),
+        )
+        for r in night.rejected
+    ]
+    proposed = [
+        KnownLesson(
+            project,
+            lesson.id,
+            lesson.text,
+            lesson.sessions,
+            LessonStatus.PROPOSED,
+            skill_path=p.target.path,
+            proposed_night=p.night,
+        )
+        for p in night.proposals
+        for lesson in p.lessons
+    ]
+    return rejected, [*night.past, *proposed]

@@ -23,7 +23,7 @@ from skillopt_sleep.harvest import ProjectSessions
 from skillopt_sleep.home import StateHome
 from skillopt_sleep.installed_skills import existing_skills
 from skillopt_sleep.ledger import Ledger
-from skillopt_sleep.ledger_rows import KnownLesson, LessonStatus, RejectedLesson
+from skillopt_sleep.ledger_rows import KnownLesson, LessonStatus
 from skillopt_sleep.mine.embed import Embedder
 from skillopt_sleep.mine.project import MinedProject, mine_project
 from skillopt_sleep.mine.recur import Want
@@ -258,36 +258,6 @@ async def project_night(
 def tested_key(project: str) -> str:
     """Where the ledger keeps which sessions of the sealed test were scored."""
     return f"tested:{project}"
-
-
-def record_of(night: ProjectNight) -> tuple[list[RejectedLesson], list[KnownLesson]]:
-    """What the ledger remembers of a project's night."""
-    project = night.project
-    rejected = [
-        RejectedLesson(
-            project,
-            r.turned_down.lesson.id,
-            r.turned_down.lesson.text,
-            r.turned_down.decision.reason,
-            r.evidence_sha,
-            evidence=tuple(c.id for c in r.turned_down.want.corrections),
-        )
-        for r in night.rejected
-    ]
-    proposed = [
-        KnownLesson(
-            project,
-            lesson.id,
-            lesson.text,
-            lesson.sessions,
-            LessonStatus.PROPOSED,
-            skill_path=p.target.path,
-            proposed_night=p.night,
-        )
-        for p in night.proposals
-        for lesson in p.lessons
-    ]
-    return rejected, [*night.past, *proposed]
 
 
 def _ready(

@@ -267,7 +267,7 @@ def test_a_ledger_from_before_knows_the_folders_of_its_sessions(tmp_path: Path) 
             """INSERT INTO files (source, path, inode, size, mtime_ns, reader, skipped)
                VALUES ('claude', '/p', '1', 1, 1, 1, '{}')"""
         )
-        for n, body in enumerate(('{"cwd": "/work/web"}', "{damaged")):
+        for n, body in enumerate(('{"cwd": "/home/dev/web"}', "{damaged")):
             connection.execute(
                 """INSERT INTO sessions VALUES (?, 'claude', ?, '/p', '', '/p', NULL, 'human', NULL, NULL, 1,
                    1, 1, '[]', NULL, 1, 'r', '[]', ?)""",
@@ -276,6 +276,6 @@ def test_a_ledger_from_before_knows_the_folders_of_its_sessions(tmp_path: Path) 
 
     with Ledger.open(path) as ledger:
         assert ledger.file.rows("SELECT id, cwd FROM sessions ORDER BY id") == [
-            ("s0", "/work/web"),
+            ("s0", "/home/dev/web"),
             ("s1", None),
         ]
